@@ -1,0 +1,67 @@
+"""What every test may ask for: the shared public data, and a real, fresh PostgreSQL database."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from exchange import embedded, migrating
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of fetched public data and vectors beside the repository."""
+    shared = ROOT.parent / "shared"
+    if not shared.is_dir():
+        message = "../shared (public registers and vectors) is not beside this checkout"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return shared
+
+
+@dataclass(frozen=True)
+class Database:
+    """One fresh database at the newest schema, with the addresses of its roles."""
+
+    name: str
+    server: embedded.EmbeddedPostgres
+
+    @property
+    def app_url(self) -> str:
+        return self.server.url("yici_app", self.name)
+
+    @property
+    def owner_url(self) -> str:
+        return self.server.url("yici_owner", self.name)
+
+    @property
+    def superuser_url(self) -> str:
+        return self.server.url("postgres", self.name)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.EmbeddedPostgres]:
+    """One PostgreSQL server for the whole run."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = embedded.start(folder, durable=False)
+    embedded.create_database(server, "template_yici")
+    migrating.migrate(server.url("yici_owner", "template_yici"))
+    yield server
+    embedded.stop(folder, immediate=True)
+
+
+@pytest.fixture
+def database(postgres: embedded.EmbeddedPostgres) -> Iterator[Database]:
+    """A fresh migrated database, dropped afterwards."""
+    name = f"test_{secrets.token_hex(6)}"
+    embedded.create_database(postgres, name, template="template_yici")
+    yield Database(name, postgres)
+    embedded.drop_database(postgres, name)
