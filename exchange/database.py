@@ -46,7 +46,9 @@ def unsafe_for_evidence(connection: sa.Connection) -> list[str]:
     """
     reasons = []
     for name in _DURABILITY:
-        value = connection.execute(sa.text("SELECT current_setting(:name)"), {"name": name}).scalar()
+        value = connection.execute(
+            sa.text("SELECT current_setting(:name)"), {"name": name}
+        ).scalar()
         if value == "off":
             reasons.append(f"{name} is off: an acknowledged record could be lost in a crash")
     for table in _UNCHANGEABLE:

@@ -140,9 +140,7 @@ def _initialise(folder: Path, data: Path, notes: Path) -> None:
     # A folder without its notes is a first start that was cut short: nothing is in it yet.
     if data.exists():
         shutil.rmtree(data)
-    passwords = {
-        role: secrets.token_urlsafe(24) for role in ("postgres", "yici_owner", "yici_app")
-    }
+    passwords = {role: secrets.token_urlsafe(24) for role in ("postgres", "yici_owner", "yici_app")}
     secret = folder / "initial-password"
     secret.touch(mode=0o600)
     secret.write_text(passwords["postgres"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import migrations
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+
+import migrations
 
 
 def configuration(url: str | None = None) -> Config:

@@ -60,9 +60,7 @@ class Work(Generic[Record, Appended]):
 class UnitOfWork(Generic[Record, Appended]):
     """Opens transactions on one engine with one log."""
 
-    def __init__(
-        self, engine: sa.Engine, log: Appender[Record, Appended], clock: Clock
-    ) -> None:
+    def __init__(self, engine: sa.Engine, log: Appender[Record, Appended], clock: Clock) -> None:
         self._engine = engine
         self._log = log
         self._clock = clock

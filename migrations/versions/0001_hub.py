@@ -82,6 +82,7 @@ CREATE TABLE issue_batches (
     type_code text NOT NULL,
     planned integer NOT NULL,
     intended_at timestamptz NOT NULL,
+    pull uuid,
     done_at timestamptz
 );
 

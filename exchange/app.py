@@ -1,0 +1,151 @@
+"""The HTTP application: every room's routes, one table of problems, one door for lookups."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import FastAPI, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from exchange import problems
+from exchange.applicants.routes import router as applicants
+from exchange.audit.routes import router as audit
+from exchange.authorizations.routes import router as authorizations
+from exchange.cases.routes import router as cases
+from exchange.certificates.routes import router as certificates
+from exchange.clock import SystemClock
+from exchange.errors import Unavailable
+from exchange.http import PROBLEM_SCHEMA, HubOf
+from exchange.http import problems as documented
+from exchange.hub import Hub, build_hub
+from exchange.items.routes import router as items
+from exchange.lookups.routes import BATCH, SINGLE, LookupDoor, openapi_paths
+from exchange.migrating import missing_migrations
+from exchange.observing import Observed, configure_logging, metrics
+from exchange.registers.routes import router as registers
+from exchange.settings import load_settings
+from exchange.tokens.routes import router as tokens
+
+DESCRIPTION = """
+政务数据交换与电子证照库 · data-exchange hub and signed electronic-certificate library.
+
+Errors are RFC 9457 problems in English with the same in 中文 under `zh`.
+See `docs/api.md` for the way through.
+"""
+
+
+class Door:
+    """Lookups go straight to their own application, everything else to the framework."""
+
+    def __init__(self, app: ASGIApp, lookups: ASGIApp) -> None:
+        self._app = app
+        self._lookups = lookups
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in (SINGLE, BATCH):
+            await self._lookups(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def create_app(hub: Hub) -> ASGIApp:
+    """The application of one hub, as ASGI."""
+    return Door(Observed(create_framework(hub)), LookupDoor(hub))
+
+
+def create_framework(hub: Hub) -> FastAPI:
+    """Everything but the hot path; its OpenAPI document covers that too."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        hub.lookups.start()
+        yield
+        hub.lookups.stop()
+        hub.engine.dispose()
+
+    app = FastAPI(
+        title="Yici 一次",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        servers=[{"url": hub.settings.public_url}],
+    )
+    app.state.hub = hub
+    problems.install(app)
+    for router in (
+        tokens, items, certificates, registers, cases, authorizations, applicants, audit,
+    ):  # fmt: skip
+        app.include_router(router)
+    _operations(app)
+    _document(app)
+    return app
+
+
+def from_environment() -> ASGIApp:
+    """The application as the environment sets it; what uvicorn's processes call."""
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    return create_app(build_hub(settings, SystemClock()))
+
+
+def _operations(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["operations"], summary="Is the process alive 存活")
+    def healthz() -> dict[str, str]:
+        """Answers as long as the process does; asks nothing else."""
+        return {"status": "ok"}
+
+    @app.get(
+        "/readyz",
+        tags=["operations"],
+        summary="May it be sent requests 就绪",
+        responses=documented(503),
+    )
+    def readyz(hub: HubOf) -> dict[str, str]:
+        """Ready where the database answers and is at the schema this program was written for."""
+        with hub.work.read() as connection:
+            connection.execute(sa.text("SELECT 1"))
+            if missing_migrations(connection):
+                raise Unavailable(
+                    "数据库尚未迁移到最新结构。", "The database is not migrated: run `yici migrate`."
+                )
+        return {"status": "ready"}
+
+    @app.get("/metrics", tags=["operations"], summary="Metrics 指标", response_class=Response)
+    def read_metrics() -> Response:
+        """Prometheus' text format; no label holds personal data."""
+        return Response(metrics(), media_type="text/plain; version=0.0.4")
+
+
+def _document(app: FastAPI) -> None:
+    framework = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = framework()
+            components = document.setdefault("components", {})
+            schemas = components.setdefault("schemas", {})
+            schemas["Problem"] = PROBLEM_SCHEMA
+            components["securitySchemes"] = {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            }
+            document["paths"].update(openapi_paths(schemas))
+            _secure(document)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _secure(document: dict[str, Any]) -> None:
+    """A route that may answer 401 wants a bearer token; 422 is never answered, 400 is."""
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+            if "401" in operation["responses"] and not path.startswith(("/oauth", "/v1/me/sess")):
+                operation.setdefault("security", [{"bearer": []}])
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)

@@ -1,0 +1,75 @@
+"""The kinds of audit records: their names in 中文 and English, and what each must carry.
+
+Pure. `docs/audit-events.md` documents every kind and field; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of record; `required` are the fields it is refused without."""
+
+    zh: str
+    en: str
+    required: tuple[str, ...] = ()
+
+
+_ASKED = ("department", "outcome")
+_CERTIFICATE = ("department", "type", "certificates", "outcome")
+_AUTHORIZATION = ("department", "authorization", "outcome")
+_CASE = ("department", "case", "item", "outcome")
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "lookup": Kind("证照查验", "certificate looked up", (*_ASKED, "type", "basis", "request")),
+    "refusal": Kind("拒绝请求", "request refused", ("outcome", "reason")),
+    "ask": Kind("向部门发起查询", "department asked", (*_ASKED, "source", "request")),
+    "answer": Kind("部门答复", "department answered", (*_ASKED, "source")),
+    "issue": Kind("证照签发", "certificate issued", _CERTIFICATE),
+    "revise": Kind("证照变更", "certificate revised", _CERTIFICATE),
+    "suspend": Kind("证照暂扣", "certificate suspended", (*_CERTIFICATE, "reason")),
+    "restore": Kind("暂扣发还", "certificate restored", _CERTIFICATE),
+    "revoke": Kind("证照撤销", "certificate revoked", (*_CERTIFICATE, "reason")),
+    "verification": Kind("证照核验", "certificate file verified", ("outcome",)),
+    "pull": Kind("登记簿归集", "register pulled", (*_ASKED, "source", "count")),
+    "quarantine-resolved": Kind("隔离数据处理", "quarantined row resolved", (*_ASKED, "source")),
+    "item-published": Kind("事项发布", "service item published", (*_ASKED, "item")),
+    "policy-published": Kind("策略发布", "policy set published", ("policy", "outcome")),
+    "department-registered": Kind("部门登记", "department registered", _ASKED),
+    "system-registered": Kind("系统登记", "system registered", (*_ASKED, "system")),
+    "system-changed": Kind("系统变更", "system's keys or scopes changed", (*_ASKED, "system")),
+    "case-opened": Kind("办件受理", "case opened", _CASE),
+    "case-material": Kind("办件材料", "material put to a case", (*_CASE, "material")),
+    "case-closed": Kind("办件办结", "case closed", _CASE),
+    "material-uploaded": Kind("材料上传", "material uploaded", ("material", "outcome")),
+    "material-reused": Kind("材料复用", "material reused", (*_ASKED, "material")),
+    "authorization-requested": Kind("请求授权", "authorization requested", _AUTHORIZATION),
+    "authorization-granted": Kind("同意授权", "authorization granted", _AUTHORIZATION),
+    "authorization-refused": Kind("拒绝授权", "authorization refused", _AUTHORIZATION),
+    "authorization-withdrawn": Kind("撤回授权", "authorization withdrawn", _AUTHORIZATION),
+    "sign-in": Kind("申请人登录", "applicant signed in", ("outcome",)),
+    "token-issued": Kind("签发访问令牌", "access token issued", (*_ASKED, "system")),
+    "token-refused": Kind("拒发访问令牌", "access token refused", ("outcome", "reason")),
+    "audit-read": Kind("查阅审计", "audit log read", ("outcome",)),
+}
+
+OUTCOMES: Final[Mapping[str, tuple[str, str]]] = {
+    "released": ("已提供", "released"),
+    "not-found": ("未查到", "not found"),
+    "refused": ("已拒绝", "refused"),
+    "pending": ("待完成", "pending"),
+    "done": ("已完成", "done"),
+    "failed": ("失败", "failed"),
+}
+
+BASES: Final[Mapping[str, tuple[str, str]]] = {
+    "holder": ("持证人用证", "the holder presents"),
+    "entrusted": ("委托授权", "entrusted by authorization"),
+    "statutory": ("依职能查验", "statutory duty"),
+}

@@ -1,0 +1,116 @@
+"""Reads the log for those who may: auditors all of it, a department what it caused itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from exchange.access import Access, Caller, Permitted
+from exchange.audit import log
+from exchange.audit.errors import RecordAbsent
+from exchange.audit.records import prepare
+from exchange.audit.tables import audit_records
+from exchange.errors import NotFound
+from exchange.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record as it stands in the log."""
+
+    index: int
+    recorded_at: datetime
+    record: dict[str, Any]
+
+
+class Audit:
+    """The room's service."""
+
+    def __init__(self, work: UnitOfWork[Any, Any], access: Access) -> None:
+        self._work = work
+        self._access = access
+
+    def checkpoint(self) -> str:
+        """The newest signed head of the log. Public: it says how much was logged, not what."""
+        with self._work.read() as connection:
+            return self._proved(log.checkpoint, connection)
+
+    def consistency(self, old: int, new: int) -> list[str]:
+        """The proof that the log of one size is a prefix of the log of another. Public.
+
+        Raises:
+            NotFound: the log has no such sizes.
+        """
+        with self._work.read() as connection:
+            return [step.hex() for step in self._proved(log.consistency, connection, old, new)]
+
+    def receipt(self, caller: Caller, index: int) -> str:
+        """The receipt of one record: for auditors, and for the department that caused it.
+
+        Raises:
+            NotFound: there is no such record, or it is none of the caller's.
+        """
+        with self._work.read() as connection:
+            body = connection.execute(
+                sa.select(audit_records.c.body).where(audit_records.c.index == index)
+            ).scalar_one_or_none()
+            own = body is not None and json.loads(bytes(body)).get("department")
+            if body is None or (own != caller.department and "audit" not in caller.scopes):
+                raise NotFound("日志中没有该记录。", "The log has no such record.")
+            receipt: str = self._proved(log.receipt_for, connection, index)
+        self._access.permit(caller, "read-audit", resource_department=own or None)
+        return receipt
+
+    def records(
+        self,
+        permitted: Permitted,
+        *,
+        after: int,
+        limit: int,
+        kind: str | None = None,
+        case: str | None = None,
+    ) -> list[Entry]:
+        """Records in order, from after an index on. Reading the log stands in the log itself."""
+        with self._work.begin() as work:
+            query = (
+                sa.select(audit_records)
+                .where(audit_records.c.index > after)
+                .order_by(audit_records.c.index)
+                .limit(limit)
+            )
+            if kind is not None:
+                query = query.where(audit_records.c.kind == kind)
+            if case is not None:
+                document = sa.cast(
+                    sa.func.convert_from(audit_records.c.body, "UTF8"), sa.dialects.postgresql.JSONB
+                )
+                query = query.where(document["case"].astext == case)
+            rows = work.connection.execute(query).all()
+            caller = permitted.caller
+            work.record(
+                prepare(
+                    "audit-read",
+                    work.now,
+                    department=caller.department,
+                    system=caller.subject,
+                    key=caller.key,
+                    count=len(rows),
+                    outcome="done",
+                )
+            )
+            work.commit()
+        return [Entry(row.index, row.recorded_at, json.loads(bytes(row.body))) for row in rows]
+
+    @staticmethod
+    def _proved(ask: Any, connection: sa.Connection, *arguments: int) -> Any:
+        cursor = connection.connection.cursor()
+        try:
+            return ask(cursor, *arguments)
+        except RecordAbsent as absent:
+            raise NotFound(f"{absent.zh}。", f"{absent.en}.") from None
+        finally:
+            cursor.close()

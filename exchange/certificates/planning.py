@@ -1,0 +1,206 @@
+"""What each row of a register means for the certificates already issued. Pure.
+
+A row that is known, as it is known, changes nothing. A row of a later term renews (延续), one of
+the same term with other content changes (变更): either is the next version of the same
+certificate. A row of an earlier term than the newest version is a fault: it may not overwrite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from certstore.errors import FaultsError
+from certstore.status import State
+
+from exchange.certificates.records import Issuable, IssueFault, Slot
+
+MOST_VERSIONS: Final = 999
+ISSUED: Final = "01"
+RENEWED: Final = "02"
+CHANGED: Final = "09"
+_STATES: Final = frozenset(state.code for state in State)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A version that is there. ``slot`` is None for one planned within the same plan, which is
+    then found at ``planned``; ``pull`` is the pull whose batch issued it."""
+
+    version: int
+    source_key: str
+    source_hash: str
+    valid_from: date
+    valid_until: date | None
+    slot: Slot | None
+    planned: int | None = None
+    pull: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Versions of one certificate, oldest first, and how its last event left it.
+
+    ``by_act`` says that the state was set by an act of the issuer, not by its register.
+    """
+
+    versions: tuple[Standing, ...] = ()
+    events: int = 0
+    state: str = State.VALID.code
+    by_act: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One version to be issued. ``events`` is the number of events before it."""
+
+    row: Issuable
+    version: int
+    operation: str
+    state: str
+    supersedes: Standing | None
+    events: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be issued, and what became of every other row."""
+
+    versions: list[Planned] = field(default_factory=list)
+    issued_before: int = 0
+    revised_before: int = 0
+    unchanged: int = 0
+    faulty: int = 0
+    faults: list[IssueFault] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """A certificate's history while the plan is made."""
+
+    newest: Standing | None
+    by_source: dict[str, Standing]
+    events: int
+    state: str
+    by_act: bool
+
+    @classmethod
+    def of(cls, history: History) -> _Ledger:
+        return cls(
+            newest=history.versions[-1] if history.versions else None,
+            by_source={each.source_key: each for each in history.versions},
+            events=history.events,
+            state=history.state,
+            by_act=history.by_act,
+        )
+
+
+def make_plan(
+    rows: Iterable[Issuable],
+    histories: Mapping[str, History],
+    check: Callable[[Issuable], None],
+    *,
+    pull: UUID | None,
+) -> Plan:
+    """Decide about each row, in order.
+
+    ``histories`` are those of the rows' serials that have one. ``check`` raises certstore's
+    FieldErrors or IdentifierError for a row that does not fit the certificate type. What ``pull``
+    itself issued earlier counts as done by it.
+    """
+    plan = Plan()
+    ledgers: dict[str, _Ledger] = {}
+    for row in rows:
+        ledger = ledgers.get(row.serial)
+        if ledger is None:
+            ledger = ledgers[row.serial] = _Ledger.of(histories.get(row.serial, History()))
+        known = ledger.by_source.get(row.source_key)
+        if known is not None and known.source_hash == row.source_hash:
+            _count_known(plan, known, pull)
+            continue
+        faults = _faults_of(row, ledger, check)
+        if faults:
+            plan.faulty += 1
+            plan.faults.extend(faults)
+            continue
+        _add_version(plan, ledger, row)
+    return plan
+
+
+def _count_known(plan: Plan, known: Standing, pull: UUID | None) -> None:
+    if known.planned is not None or pull is None or known.pull != pull:
+        plan.unchanged += 1
+    elif known.version == 1:
+        plan.issued_before += 1
+    else:
+        plan.revised_before += 1
+
+
+def _add_version(plan: Plan, ledger: _Ledger, row: Issuable) -> None:
+    newest, state = ledger.newest, row.state
+    operation = ISSUED
+    if newest is not None:
+        operation = RENEWED if _moves_on(row, newest) else CHANGED
+        # A correction in the register does not undo what the issuer decided by an act.
+        if operation == CHANGED and ledger.by_act and ledger.state != State.VALID.code:
+            state = ledger.state
+    version = newest.version + 1 if newest else 1
+    planned = Planned(row, version, operation, state, newest, ledger.events)
+    assert row.valid_from is not None  # noqa: S101  # _faults_of refused the others
+    ledger.newest = Standing(
+        version, row.source_key, row.source_hash, row.valid_from, row.valid_until,
+        slot=None, planned=len(plan.versions),
+    )  # fmt: skip
+    ledger.by_source[row.source_key] = ledger.newest
+    ledger.events += events_of(planned)
+    ledger.by_act = ledger.by_act and state == ledger.state
+    ledger.state = state
+    plan.versions.append(planned)
+
+
+def events_of(planned: Planned) -> int:
+    """How many events a version brings: its being a later one, and its not being valid."""
+    return (planned.operation != ISSUED) + (planned.state != State.VALID.code)
+
+
+def _moves_on(row: Issuable, newest: Standing) -> bool:
+    if row.valid_from != newest.valid_from:
+        return True
+    return newest.valid_until is not None and (
+        row.valid_until is None or row.valid_until > newest.valid_until
+    )
+
+
+def _faults_of(
+    row: Issuable, ledger: _Ledger, check: Callable[[Issuable], None]
+) -> list[IssueFault]:
+    def fault(rule: str, column: str | None, zh: str, en: str) -> IssueFault:
+        return IssueFault(
+            row.row_number, row.source_key, row.source_hash, rule, column, zh, en
+        )
+
+    if row.valid_from is None:
+        return [fault("no-start", "valid_from", "没有起始日期", "it has no first day of validity")]
+    if row.state not in _STATES:
+        return [fault("unknown-state", "state", "未知的证照状态代码", "no state has this code")]
+    try:
+        check(row)
+    except FaultsError as error:
+        return [fault(each.code, each.field, each.zh, each.en) for each in error.faults]
+    newest = ledger.newest
+    if newest is None:
+        return []
+    if row.valid_from < newest.valid_from:
+        return [
+            fault(
+                "older-term", "valid_from",
+                "本行的有效期早于已签发的最新版本,不得覆盖",
+                "the term is older than that of the newest version, which it may not overwrite",
+            )
+        ]  # fmt: skip
+    if newest.version >= MOST_VERSIONS:
+        return [fault("too-many-versions", None, "版本号已用尽", "no version number is left")]
+    return []

@@ -1,0 +1,118 @@
+"""Signing in bulk, outside any transaction: here, or in a pool of processes.
+
+A pool's process holds the one issuer's key it was started for, and ends when its parent does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Protocol
+
+from certstore.issue import CertificateDraft, sign_chunk
+from certstore.keys import Signer, load_signer
+
+__all__ = ["BrokenProcessPool", "KeyFile", "Signing", "SigningHere", "signing_pool"]
+
+
+class Signing(Protocol):
+    """Signs chunks of drafts for one issuer."""
+
+    def submit(
+        self, drafts: Sequence[CertificateDraft], *, issuer_uri: str, issued_at: datetime
+    ) -> Future[list[str]]:
+        """Have a chunk signed; the future gives the credentials in the drafts' order."""
+        ...
+
+
+class SigningHere:
+    """Signs in the calling thread, at once."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
+
+    def submit(
+        self, drafts: Sequence[CertificateDraft], *, issuer_uri: str, issued_at: datetime
+    ) -> Future[list[str]]:
+        done: Future[list[str]] = Future()
+        done.set_result(
+            sign_chunk(drafts, self._signer, issuer_uri=issuer_uri, issued_at=issued_at)
+        )
+        return done
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """Where an issuer's key lies, for a process to load it; the key itself is never pickled."""
+
+    path: Path
+    passphrase: bytes = field(repr=False)
+
+    def load(self) -> Signer:
+        """The key. Raises certstore's KeyFault."""
+        return load_signer(self.path, self.passphrase)
+
+
+class _Pool:
+    def __init__(self, executor: ProcessPoolExecutor) -> None:
+        self._executor = executor
+
+    def submit(
+        self, drafts: Sequence[CertificateDraft], *, issuer_uri: str, issued_at: datetime
+    ) -> Future[list[str]]:
+        return self._executor.submit(_sign, drafts, issuer_uri, issued_at)
+
+
+@contextlib.contextmanager
+def signing_pool(load: Callable[[], Signer], *, workers: int) -> Iterator[Signing]:
+    """A pool of processes that sign with the key that ``load`` (picklable) gives each of them.
+
+    Raises:
+        BrokenProcessPool: a process died, or could not load the key; from any later submit.
+    """
+    executor = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start,
+        initargs=(load,),
+    )
+    try:
+        yield _Pool(executor)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+_signer: Signer | None = None
+
+
+def _start(load: Callable[[], Signer]) -> None:
+    global _signer  # noqa: PLW0603  # one key for the life of the process
+    # The parent decides when to stop; a signal to the whole group must not cut a chunk.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101  # this runs in a child only
+    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    _signer = load()
+
+
+def _end_with(parent: int) -> None:
+    wait([parent])
+    os._exit(1)
+
+
+def _sign(
+    drafts: Sequence[CertificateDraft], issuer_uri: str, issued_at: datetime
+) -> list[str]:
+    assert _signer is not None  # noqa: S101  # the initializer loaded it or broke the pool
+    return sign_chunk(drafts, _signer, issuer_uri=issuer_uri, issued_at=issued_at)

@@ -1,0 +1,86 @@
+"""Certificates, what happened to them, and the status lists that publish their state.
+
+``certificates``, ``certificate_events`` and ``status_changes`` are only ever added to.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from exchange.database import metadata
+
+status_lists = sa.Table(
+    "status_lists",
+    metadata,
+    sa.Column("issuer", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("allocated", sa.Integer, nullable=False),
+)
+
+issue_batches = sa.Table(
+    "issue_batches",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("type_code", sa.Text, nullable=False),
+    sa.Column("planned", sa.Integer, nullable=False),
+    sa.Column("intended_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("pull", sa.Uuid),
+    sa.Column("done_at", sa.DateTime(timezone=True)),
+)
+
+certificates = sa.Table(
+    "certificates",
+    metadata,
+    sa.Column("issuer", sa.Text, primary_key=True),
+    sa.Column("type_code", sa.Text, primary_key=True),
+    sa.Column("serial", sa.Text, primary_key=True),
+    sa.Column("version", sa.SmallInteger, primary_key=True),
+    sa.Column("type_key", sa.Text, nullable=False),
+    sa.Column("type_version", sa.Integer, nullable=False),
+    sa.Column("identifier", sa.Text, nullable=False),
+    sa.Column("holder_key", sa.LargeBinary, nullable=False),
+    sa.Column("holder_id_type", sa.Text, nullable=False),
+    sa.Column("holder_id", sa.Text, nullable=False),
+    sa.Column("holder_name", sa.Text, nullable=False),
+    sa.Column("fields", JSONB, nullable=False),
+    sa.Column("valid_from", sa.Date),
+    sa.Column("valid_until", sa.Date),
+    sa.Column("issued_on", sa.Date, nullable=False),
+    sa.Column("issued_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("status_list", sa.Integer, nullable=False),
+    sa.Column("status_index", sa.Integer, nullable=False),
+    sa.Column("source_key", sa.Text, nullable=False),
+    sa.Column("source_hash", sa.Text, nullable=False),
+    sa.Column("credential", sa.Text, nullable=False),
+    sa.Column("batch", sa.Uuid, nullable=False),
+)
+
+certificate_events = sa.Table(
+    "certificate_events",
+    metadata,
+    sa.Column("issuer", sa.Text, primary_key=True),
+    sa.Column("type_code", sa.Text, primary_key=True),
+    sa.Column("serial", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("version", sa.SmallInteger, nullable=False),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("legal_ground", sa.Text),
+    sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("recorded_by", sa.Text, nullable=False),
+)
+
+status_changes = sa.Table(
+    "status_changes",
+    metadata,
+    sa.Column("issuer", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("index", sa.Integer, nullable=False),
+    sa.Column("value", sa.SmallInteger, nullable=False),
+    sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+)

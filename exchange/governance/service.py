@@ -1,0 +1,178 @@
+"""Publishes what governs: policy sets, departments, systems. Each raises the revision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from stdnum.cn import uscc
+
+from exchange.access import Caller
+from exchange.audit.records import prepare
+from exchange.departments.records import SCOPES, Department, System
+from exchange.errors import BadRequest, Fault
+from exchange.governance import repository
+from exchange.governance.snapshot import Governance, raise_revision
+from exchange.unit_of_work import UnitOfWork
+from policies.engine import PolicyEngine
+from policies.errors import RuleSetError
+
+_KEY_KINDS: Final = {("EC", "P-256"), ("OKP", "Ed25519"), ("RSA", None)}
+_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
+
+
+class Publishing:
+    """The room's service; used from the command line, where the operating system says who may."""
+
+    def __init__(self, work: UnitOfWork[Any, Any], governance: Governance) -> None:
+        self._work = work
+        self._governance = governance
+
+    def publish_policy(self, rules: str, *, by: str) -> int:
+        """Publish a policy set; the same rules again change nothing. Its version.
+
+        Raises:
+            BadRequest: the rules have faults; each is named.
+        """
+        try:
+            engine = PolicyEngine.from_text(rules)
+        except RuleSetError as error:
+            raise BadRequest(
+                "规则有误,请按 faults 逐项修正。",
+                "The rules have faults; mend each one.",
+                faults=tuple(
+                    Fault(f"{fault.source} {fault.rule}".strip(), fault.zh, fault.en)
+                    for fault in error.faults
+                ),
+            ) from None
+        with self._work.begin() as work:
+            repository.lock(work.connection)
+            newest = repository.find_newest_policy(work.connection)
+            if newest is not None and newest[1] == engine.digest:
+                return newest[0]
+            version = newest[0] + 1 if newest else 1
+            repository.add_policy(
+                work.connection,
+                version=version,
+                digest=engine.digest,
+                rules=rules,
+                by=by,
+                now=work.now,
+            )
+            raise_revision(work.connection)
+            work.record(
+                prepare(
+                    "policy-published",
+                    work.now,
+                    policy=engine.digest,
+                    revision=version,
+                    outcome="done",
+                )
+            )
+            work.commit()
+        return version
+
+    def register_department(self, department: Department) -> None:
+        """Register a department or rename it.
+
+        Raises:
+            BadRequest: its code is no unified social credit code (GB 32100).
+        """
+        if not uscc.is_valid(department.code):
+            raise BadRequest(
+                "部门代码不是有效的统一社会信用代码。",
+                "The department's code is not a valid unified social credit code.",
+                faults=(Fault("code", "校验位不符", "its check character does not fit"),),
+            )
+        with self._work.begin() as work:
+            repository.lock(work.connection)
+            if not repository.put_department(work.connection, department, work.now):
+                return
+            raise_revision(work.connection)
+            work.record(
+                prepare(
+                    "department-registered", work.now, department=department.code, outcome="done"
+                )
+            )
+            work.commit()
+
+    def register_system(self, system: System) -> None:
+        """Register a system, or replace its keys and scopes.
+
+        Raises:
+            BadRequest: unknown scopes, or keys that cannot be used; each is named.
+        """
+        faults = [
+            Fault("scopes", f"未知权限范围 {scope}", f"unknown scope {scope}")
+            for scope in sorted(system.scopes - SCOPES)
+        ]
+        faults += _key_faults(system.jwks)
+        if faults:
+            raise BadRequest(
+                "应用系统登记有误,请按 faults 逐项修正。",
+                "The system's registration has faults; mend each one.",
+                faults=tuple(faults),
+            )
+        with self._work.begin() as work:
+            repository.lock(work.connection)
+            snapshot = self._governance.current(work.connection)
+            known = snapshot.systems.get(system.client_id)
+            if known == system:
+                return
+            repository.put_system(work.connection, system, work.now)
+            raise_revision(work.connection)
+            work.record(
+                prepare(
+                    "system-changed" if known else "system-registered",
+                    work.now,
+                    department=system.department,
+                    system=system.client_id,
+                    outcome="done",
+                )
+            )
+            work.commit()
+
+    def disable_system(self, client_id: str) -> None:
+        """Disable a system; its tokens stop at once."""
+        with self._work.begin() as work:
+            repository.lock(work.connection)
+            system = self._governance.current(work.connection).systems.get(client_id)
+            if system is None:
+                raise BadRequest("没有该应用系统。", "There is no such system.")
+            repository.put_system(work.connection, replace(system, disabled_at=work.now), work.now)
+            raise_revision(work.connection)
+            work.record(
+                prepare(
+                    "system-changed",
+                    work.now,
+                    department=system.department,
+                    system=client_id,
+                    outcome="done",
+                )
+            )
+            work.commit()
+
+
+def operator(account: str) -> Caller:
+    """Who acts at the command line: an operator of the hub itself."""
+    return Caller("operator", account, None, frozenset({"governance"}))
+
+
+def _key_faults(jwks: Mapping[str, Any]) -> list[Fault]:
+    keys = jwks.get("keys")
+    if not isinstance(keys, list) or not keys:
+        return [Fault("jwks/keys", "至少须有一个公钥", "needs at least one public key")]
+    faults = []
+    for number, key in enumerate(keys):
+        place = f"jwks/keys/{number}"
+        if _PRIVATE_MEMBERS & set(key):
+            faults.append(Fault(place, "含私钥成分,只可登记公钥", "holds private parts"))
+        curve = key.get("crv") if key.get("kty") != "RSA" else None
+        if (key.get("kty"), curve) not in _KEY_KINDS:
+            faults.append(
+                Fault(place, "须为 P-256、Ed25519 或 RSA 公钥", "must be P-256, Ed25519 or RSA")
+            )
+        if not key.get("kid"):
+            faults.append(Fault(f"{place}/kid", "不能为空", "must be given"))
+    return faults

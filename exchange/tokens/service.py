@@ -1,0 +1,182 @@
+"""Authenticates systems and applicants, and says who stands behind a token."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from certstore.holders import holder_key
+from exchange.access import Caller, disabled
+from exchange.audit.records import prepare
+from exchange.clock import Clock
+from exchange.errors import HubError, Unauthenticated
+from exchange.governance.snapshot import Governance
+from exchange.tokens import assertions, repository
+from exchange.tokens.access_tokens import AccessTokens
+from exchange.tokens.repository import Applicant
+from exchange.unit_of_work import UnitOfWork
+
+MOST_FAILURES: Final = 5
+LOCKED_FOR: Final = timedelta(minutes=15)
+
+
+class TooManyAttempts(HubError):
+    """The account is locked for a while."""
+
+    code = "too-many-attempts"
+
+
+class Tokens:
+    """The room's service."""
+
+    def __init__(
+        self,
+        work: UnitOfWork[Any, Any],
+        governance: Governance,
+        clock: Clock,
+        access_tokens: AccessTokens,
+        *,
+        issuer: str,
+        seconds: int,
+        holder_hmac_key: bytes,
+    ) -> None:
+        self._work = work
+        self._governance = governance
+        self._clock = clock
+        self._tokens = access_tokens
+        self._issuer = issuer
+        self._seconds = seconds
+        self._holder_hmac_key = holder_hmac_key
+        self._hasher = PasswordHasher()
+        self._nobody = self._hasher.hash("nobody has this password")
+
+    @property
+    def reader(self) -> AccessTokens:
+        """Reads tokens without asking the database; whoever uses it asks whether they still hold."""
+        return self._tokens
+
+    @property
+    def seconds(self) -> int:
+        """How long a token lives."""
+        return self._seconds
+
+    def authenticate(self, assertion: str, scope: str | None) -> tuple[str, frozenset[str]]:
+        """Exchange a client assertion for an access token and its scopes (RFC 6749 §4.4).
+
+        Raises:
+            InvalidClient: unknown client, disabled, or an assertion that does not hold.
+        """
+        client_id = assertions.claimed_client(assertion)
+        now = self._clock.now()
+        with self._work.begin() as work:
+            system = self._governance.current(work.connection).systems.get(client_id)
+            if system is None or system.disabled_at is not None:
+                raise assertions.InvalidClient("应用系统未登记或已停用。", "Unknown client.")
+            verified = assertions.verify(
+                assertion,
+                client_id,
+                system.jwks,
+                audiences=(f"{self._issuer}/oauth/token", self._issuer),
+                now=now,
+            )
+            if not repository.use_assertion(work.connection, verified):
+                raise assertions.InvalidClient(
+                    "断言已被使用过,jti 须每次不同。",
+                    "The assertion was used before; jti must be new each time.",
+                )
+            repository.forget_expired_assertions(work.connection, now)
+            work.commit()
+        asked = frozenset((scope or "").split())
+        granted = system.scopes & asked if asked else system.scopes
+        if asked - system.scopes:
+            raise HubError(
+                "申请的 scope 未登记。", "A scope was asked for that is not registered.",
+                code="bad-request", members={"error": "invalid_scope"},
+            )  # fmt: skip
+        caller = Caller("system", client_id, system.department, granted, key=verified.key)
+        return self._mint(caller), granted
+
+    def sign_in(self, account: str, password: str) -> tuple[str, Applicant]:
+        """Sign an applicant in with the built-in provider.
+
+        An unknown account costs the same time as a wrong password, and reads the same.
+
+        Raises:
+            Unauthenticated: account or password is wrong.
+            TooManyAttempts: the account is locked for a while.
+        """
+        with self._work.begin() as work:
+            applicant = repository.find_applicant(work.connection, account, for_update=True)
+            if applicant and applicant.locked_until and applicant.locked_until > work.now:
+                raise TooManyAttempts(
+                    "尝试次数过多,请15分钟后再试。", "Too many attempts; try again in 15 minutes.",
+                    headers={"Retry-After": str(int(LOCKED_FOR.total_seconds()))},
+                )  # fmt: skip
+            right = self._matches(applicant.password_hash if applicant else self._nobody, password)
+            if applicant is None or not right:
+                if applicant is not None:
+                    failures = applicant.failed_sign_ins + 1
+                    locked = work.now + LOCKED_FOR if failures % MOST_FAILURES == 0 else None
+                    repository.set_sign_in_failures(work.connection, applicant.id, failures, locked)
+                    work.record(
+                        prepare("sign-in", work.now, holder=applicant.holder_key, outcome="refused")
+                    )
+                    work.commit()
+                raise Unauthenticated("账号或密码不正确。", "The account or password is wrong.")
+            repository.set_sign_in_failures(work.connection, applicant.id, 0, None)
+            work.record(prepare("sign-in", work.now, holder=applicant.holder_key, outcome="done"))
+            work.commit()
+        caller = Caller(
+            "applicant", str(applicant.id), None, frozenset(), holder_key=applicant.holder_key
+        )
+        return self._mint(caller), applicant
+
+    def register_applicant(
+        self, account: str, password: str, *, id_type: str, holder_id: str, name: str
+    ) -> Applicant:
+        """Register an account of the built-in provider (for the embedded default and tests)."""
+        applicant = Applicant(
+            id=self._clock.new_id(),
+            account=account,
+            password_hash=self._hasher.hash(password),
+            holder_id_type=id_type,
+            holder_id=holder_id,
+            holder_name=name,
+            holder_key=holder_key(self._holder_hmac_key, id_type, holder_id),
+            failed_sign_ins=0,
+            locked_until=None,
+        )
+        with self._work.begin() as work:
+            repository.put_applicant(work.connection, applicant, work.now)
+            work.commit()
+        return applicant
+
+    def caller(self, token: str) -> Caller:
+        """Who stands behind a token.
+
+        Raises:
+            Unauthenticated: the token does not hold, or its system was disabled since.
+        """
+        caller = self._tokens.read(token, self._clock.now())
+        with self._work.read() as connection:
+            snapshot = self._governance.current(connection)
+        if disabled(snapshot, caller):
+            raise Unauthenticated("应用系统已停用。", "The system has been disabled.")
+        return caller
+
+    def _mint(self, caller: Caller) -> str:
+        return self._tokens.mint(
+            caller,
+            token_id=str(self._clock.new_id()),
+            now=self._clock.now(),
+            seconds=self._seconds,
+        )
+
+    def _matches(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, password)
+        except (VerificationError, InvalidHashError):
+            return False
