@@ -7,10 +7,15 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from exchange import embedded, migrating
+
+if TYPE_CHECKING:
+    from exchange.hub import Hub
+    from tests.hub import Served
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,3 +70,18 @@ def database(postgres: embedded.EmbeddedPostgres) -> Iterator[Database]:
     embedded.create_database(postgres, name, template="template_yici")
     yield Database(name, postgres)
     embedded.drop_database(postgres, name)
+
+
+@pytest.fixture
+def served(database: Database, tmp_path: Path) -> Iterator[Served]:
+    """A whole hub served over HTTP, with a clock that tests set."""
+    from tests.hub import served_hub
+
+    with served_hub(database, tmp_path) as served:
+        yield served
+
+
+@pytest.fixture
+def hub(served: Served) -> Hub:
+    """The served hub itself."""
+    return served.hub
