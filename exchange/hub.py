@@ -43,3 +43,20 @@ class Hub:
     cases: Cases
     authorizations: Authorizations
     lookups: LookupBatches
+
+
+def build_hub(settings: Settings, clock: Clock) -> Hub:
+    """Put a hub together.
+
+    Raises:
+        SettingsFault: a setting, key or definition cannot be used; all faults at once.
+    """
+    keys = load_keyring(
+        settings.keys_dir, settings.keys_passphrase.get_secret_value(), settings.log_origin
+    )
+    engine = make_engine(settings.database_url.get_secret_value())
+    log = Log(settings.log_origin, keys.log)
+    work = UnitOfWork(engine, log, clock)
+    governance = Governance(load_types())
+    access = Access(governance, work)
+    raise NotImplementedError

@@ -71,6 +71,10 @@ class Evidence(Protocol):
         """(level, number, hashes) of all other tiles by rising level and number."""
         ...
 
+    def tile_roots(self) -> Iterator[tuple[int, int, bytes]] | None:
+        """(level, number, root) of every complete tile's stored root, or None if not kept."""
+        ...
+
 
 class DatabaseEvidence:
     """The log in PostgreSQL, read in one REPEATABLE READ snapshot through server-side cursors.
@@ -124,9 +128,17 @@ class DatabaseEvidence:
     def upper_tiles(self) -> Iterator[tuple[int, int, bytes]]:
         for level, number, hashes in self._stream(
             "upper_tiles",
-            "SELECT level, number, hashes FROM audit_tiles WHERE level <> 0 ORDER BY level, number",
+            "SELECT level, number, hashes FROM audit_tiles WHERE level > 0 ORDER BY level, number",
         ):
             yield level, number, bytes(hashes)
+
+    def tile_roots(self) -> Iterator[tuple[int, int, bytes]] | None:
+        stored = self._stream(
+            "tile_roots",
+            "SELECT -1 - level, number, hashes FROM audit_tiles"
+            " WHERE level < 0 ORDER BY level DESC, number",
+        )
+        return ((level, number, bytes(root)) for level, number, root in stored)
 
     def _one(self, query: str) -> Any:
         with self._connection.cursor() as cursor:
@@ -179,6 +191,9 @@ class FolderEvidence:
         for level, number, hashes in self._tiles():
             if level:
                 yield level, number, hashes
+
+    def tile_roots(self) -> Iterator[tuple[int, int, bytes]] | None:
+        return None
 
     def _tiles(self) -> Iterator[tuple[int, int, bytes]]:
         found = []

@@ -195,6 +195,16 @@ def tile_missing(level: int, number: int) -> Finding:
     )
 
 
+def tile_root_altered(level: int, number: int) -> Finding:
+    """The root stored for a tile is not the tile's, or is gone."""
+    return Finding(
+        "tile-root-altered",
+        None,
+        f"瓦片 {level}/{number} 的根散列被改动或缺失",
+        f"the root stored for tile {level}/{number} was altered or is missing",
+    )
+
+
 def tile_unexpected(level: int, number: int) -> Finding:
     """A tile that a log of this size does not have yet."""
     return Finding(

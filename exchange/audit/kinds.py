@@ -31,7 +31,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "refusal": Kind("拒绝请求", "request refused", ("outcome", "reason")),
     "ask": Kind("向部门发起查询", "department asked", (*_ASKED, "source", "request")),
     "answer": Kind("部门答复", "department answered", (*_ASKED, "source")),
-    "issue": Kind("证照签发", "certificate issued", _CERTIFICATE),
+    "issue": Kind(
+        "证照签发", "batch of certificates issued", (*_ASKED, "type", "count", "result", "batch")
+    ),
     "revise": Kind("证照变更", "certificate revised", _CERTIFICATE),
     "suspend": Kind("证照暂扣", "certificate suspended", (*_CERTIFICATE, "reason")),
     "restore": Kind("暂扣发还", "certificate restored", _CERTIFICATE),

@@ -179,9 +179,10 @@ def _insert_completed_tiles(cursor: Cursor, old_size: int, growth: Growth) -> No
             # with the head on every append.
             older = StoredTree(cursor, known << level).partial(tile.level, tile.number)
             hashes = [*older, *hashes]
-        if root_of(hashes) != growth.node(level + HEIGHT, tile.number):
+        root = growth.node(level + HEIGHT, tile.number)
+        if root_of(hashes) != root:
             raise missing(level + HEIGHT, tile.number)
-        insert_tile(cursor, tile, b"".join(hashes))
+        insert_tile(cursor, tile, b"".join(hashes), root)
 
 
 def checkpoint(cursor: Cursor) -> str:

@@ -167,6 +167,7 @@ _ENCODERS: Mapping[str, Callable[[str, Any], str]] = {
     "act": _text,
     "authorization": _text,
     "basis": _closed,
+    "batch": _text,
     "case": _text,
     "certificates": _texts,
     "count": _integer,

@@ -11,7 +11,7 @@ from typing import Any
 from exchange.audit.errors import LogDamaged
 from exchange.audit.merkle import HASH_SIZE, Proof, root_of, split_hashes
 from exchange.audit.records import PreparedRecord
-from exchange.audit.tiles import HEIGHT, WIDTH, Tile, tile_root
+from exchange.audit.tiles import HEIGHT, WIDTH, Tile
 
 Cursor = Any
 """A psycopg2 cursor inside the caller's transaction."""
@@ -48,11 +48,20 @@ def _field(value: bytes) -> bytes:
     return len(value).to_bytes(4, "big") + value
 
 
-def insert_tile(cursor: Cursor, tile: Tile, hashes: bytes) -> None:
-    """Insert a complete tile."""
+def root_level(level: int) -> int:
+    """The negative level under which the roots of complete tiles of a level are stored.
+
+    They are the hashes of the incomplete tile above: without them, each proof through it would
+    read and hash up to 255 tiles.
+    """
+    return -1 - level
+
+
+def insert_tile(cursor: Cursor, tile: Tile, hashes: bytes, root: bytes) -> None:
+    """Insert a complete tile, and its root beside it."""
     cursor.execute(
-        "INSERT INTO audit_tiles (level, number, hashes) VALUES (%s, %s, %s)",
-        (tile.level, tile.number, hashes),
+        "INSERT INTO audit_tiles (level, number, hashes) VALUES (%s, %s, %s), (%s, %s, %s)",
+        (tile.level, tile.number, hashes, root_level(tile.level), tile.number, root),
     )
 
 
@@ -60,7 +69,7 @@ class StoredTree:
     """The tree of a log of at least `size` records, read as needed.
 
     Complete tiles are read from `audit_tiles`; of the incomplete tile of a level at most 255
-    leaf rows, or 255 tiles of the level below. What was read is kept as long as this object.
+    leaf rows, or the roots of 255 tiles. What was read is kept as long as this object.
     """
 
     def __init__(self, cursor: Cursor, size: int) -> None:
@@ -112,19 +121,12 @@ class StoredTree:
             self._cursor.execute(
                 "SELECT number, hashes FROM audit_tiles"
                 " WHERE level = %s AND number >= %s AND number < %s",
-                (level - 1, first, end),
+                (root_level(level - 1), first, end),
             )
-            found = {at: _root(level, at, bytes(hashes)) for at, hashes in self._cursor}
+            found = {at: bytes(root) for at, root in self._cursor}
         if len(found) != max(end - first, 0):
             raise missing(level * HEIGHT + HEIGHT, number)
         return tuple(found[at] for at in range(first, end))
-
-
-def _root(level: int, number: int, hashes: bytes) -> bytes:
-    try:
-        return tile_root(hashes)
-    except ValueError:
-        raise missing(level * HEIGHT, number) from None
 
 
 def missing(level: int, number: int) -> LogDamaged:

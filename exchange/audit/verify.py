@@ -61,9 +61,9 @@ def verify(
     anchor = _anchor(evidence, verifier, origin, log_findings)
     keep = older.size // WIDTH if older is not None else None
     found = scan(evidence, anchor.size, keep, progress)
-    upper = _upper_tiles(evidence, anchor.size, found, log_findings)
+    upper = _upper_tiles(evidence, anchor.size, log_findings)
     verdict = decide(found, anchor.root, anchor.frontier, _claimed_upper(upper, found))
-    log_findings.extend(_tile_findings(found, verdict, upper, anchor.size))
+    log_findings.extend(_tile_findings(evidence, found, verdict, upper))
     if older is not None:
         log_findings.extend(_compare(older, anchor.size, found, verdict))
     records = sorted(_record_findings(found, verdict), key=lambda finding: finding.index or 0)
@@ -128,7 +128,7 @@ def _checked_head(head: StoredHead, signed: Checkpoint, findings: list[Finding])
 _Upper = dict[tuple[int, int], bytes]
 
 
-def _upper_tiles(evidence: Evidence, size: int, found: Scan, findings: list[Finding]) -> _Upper:
+def _upper_tiles(evidence: Evidence, size: int, findings: list[Finding]) -> _Upper:
     complete = {
         (tile.level, tile.number): tile.width
         for tile in (*completed_tiles(0, size), *partial_tiles(size))
@@ -154,7 +154,9 @@ def _claimed_upper(upper: _Upper, found: Scan) -> list[bytes]:
     return claimed
 
 
-def _tile_findings(found: Scan, verdict: Verdict, upper: _Upper, size: int) -> Iterator[Finding]:
+def _tile_findings(
+    evidence: Evidence, found: Scan, verdict: Verdict, upper: _Upper
+) -> Iterator[Finding]:
     for number in found.missing_tiles:
         yield name.tile_missing(0, number)
     for number in found.unexpected_tiles:
@@ -168,24 +170,52 @@ def _tile_findings(found: Scan, verdict: Verdict, upper: _Upper, size: int) -> I
             and _true_leaves(block, found, verdict) != block.claimed
         ):
             yield name.tile_altered(0, block.number)
-    yield from _upper_findings(verdict.roots, upper, size)
+    nodes = _nodes(verdict.roots, found.size)
+    yield from _upper_findings(nodes, upper)
+    yield from _root_findings(nodes, evidence)
 
 
-def _upper_findings(roots: Sequence[bytes], upper: _Upper, size: int) -> Iterator[Finding]:
-    nodes = list(roots)
-    level = 1
-    while nodes:
-        for first in range(0, len(nodes), WIDTH):
+def _nodes(roots: Sequence[bytes], size: int) -> list[list[bytes]]:
+    """nodes[t][n] is the true root of complete tile n of level t."""
+    nodes = [list(roots)]
+    while len(nodes[-1]) >= WIDTH:
+        whole = size >> HEIGHT * (len(nodes) + 1)
+        below = nodes[-1]
+        nodes.append([root_of(below[at * WIDTH : (at + 1) * WIDTH]) for at in range(whole)])
+    return nodes
+
+
+def _upper_findings(nodes: Sequence[Sequence[bytes]], upper: _Upper) -> Iterator[Finding]:
+    for level, within_level in enumerate(nodes, 1):
+        for first in range(0, len(within_level), WIDTH):
             number = first // WIDTH
-            within = nodes[first : first + WIDTH]
+            within = within_level[first : first + WIDTH]
             stored = upper.get((level, number))
             if stored is not None and stored != b"".join(within):
                 yield name.tile_altered(level, number)
             elif stored is None and len(within) == WIDTH:
                 yield name.tile_missing(level, number)
-        whole = size >> HEIGHT * (level + 1)
-        nodes = [root_of(nodes[at * WIDTH : (at + 1) * WIDTH]) for at in range(whole)]
-        level += 1
+
+
+def _root_findings(nodes: Sequence[Sequence[bytes]], evidence: Evidence) -> Iterator[Finding]:
+    stored = evidence.tile_roots()
+    if stored is None:
+        return
+    expected = ((t, n, root) for t, row in enumerate(nodes) for n, root in enumerate(row))
+    found = next(stored, None)
+    for level, number, root in expected:
+        while found is not None and found[:2] < (level, number):
+            yield name.tile_unexpected(*found[:2])
+            found = next(stored, None)
+        if found is not None and found[:2] == (level, number):
+            if found[2] != root:
+                yield name.tile_root_altered(level, number)
+            found = next(stored, None)
+        else:
+            yield name.tile_root_altered(level, number)
+    while found is not None:
+        yield name.tile_unexpected(*found[:2])
+        found = next(stored, None)
 
 
 def _blocks(found: Scan) -> Iterator[Block]:

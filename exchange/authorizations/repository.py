@@ -25,9 +25,7 @@ def _selected() -> sa.Select[Any]:
 
 def find(connection: sa.Connection, authorization: UUID) -> Authorization | None:
     """The authorization of that id."""
-    row = connection.execute(
-        _selected().where(authorizations.c.id == authorization)
-    ).one_or_none()
+    row = connection.execute(_selected().where(authorizations.c.id == authorization)).one_or_none()
     return _authorization(row) if row else None
 
 
@@ -45,9 +43,7 @@ def of_cases(
     """Every authorization asked for in these cases, by case, oldest first."""
     found: dict[UUID, list[Authorization]] = {case: [] for case in wanted}
     rows = connection.execute(
-        _selected()
-        .where(authorizations.c.case_id.in_(list(wanted)))
-        .order_by(authorizations.c.id)
+        _selected().where(authorizations.c.case_id.in_(list(wanted))).order_by(authorizations.c.id)
     )
     for row in rows:
         found[row.case_id].append(_authorization(row))

@@ -1,9 +1,10 @@
-"""Reads cases together with their checklists, afresh each time, in a bounded number of statements."""
+"""Reads cases with their checklists, afresh each time, in a bounded number of statements."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -15,6 +16,18 @@ from exchange.errors import NotFound
 from exchange.governance.snapshot import Snapshot
 from exchange.items.definitions import Item, Material, Way
 from policies.requests import LookupRequest
+
+
+def get_case(connection: sa.Connection, case: UUID, department: str) -> Case:
+    """A department's own case.
+
+    Raises:
+        NotFound: it has none of that id; another department's is not found either.
+    """
+    found = repository.find_case(connection, case, department=department)
+    if found is None:
+        raise NotFound("没有该办件。", "There is no such case.")
+    return found
 
 
 def items_of(

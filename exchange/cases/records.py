@@ -32,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document an applicant gave once. Its content stands in the object store under ``sha256``."""
+    """A document an applicant gave once; its content is in the object store under ``sha256``."""
 
     id: UUID
     holder_key: bytes

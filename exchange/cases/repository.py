@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from exchange.audit.tables import audit_records
 from exchange.cases.records import Case, Document, Given, Saving
@@ -84,7 +84,9 @@ def cases_of_holder(
     query = sa.select(cases).where(cases.c.holder_key == holder_key)
     if before is not None:
         query = query.where(cases.c.id < before)
-    return [_case(row) for row in connection.execute(query.order_by(cases.c.id.desc()).limit(limit))]
+    return [
+        _case(row) for row in connection.execute(query.order_by(cases.c.id.desc()).limit(limit))
+    ]
 
 
 def complete(connection: sa.Connection, case: UUID, now: datetime) -> None:
@@ -134,9 +136,7 @@ def find_document(
 ) -> Document | None:
     """A document that this holder gave."""
     row = connection.execute(
-        sa.select(materials).where(
-            materials.c.id == document, materials.c.holder_key == holder_key
-        )
+        sa.select(materials).where(materials.c.id == document, materials.c.holder_key == holder_key)
     ).one_or_none()
     return _document(row) if row else None
 
@@ -176,8 +176,8 @@ def types_in_force(
 
 
 def find_lookup_record(connection: sa.Connection, lookup: UUID, *, holder_key: bytes) -> Any:
-    """The log's record of a lookup about this holder, as a JSON object; None where there is none."""
-    body = sa.cast(sa.func.convert_from(audit_records.c.body, "UTF8"), sa.dialects.postgresql.JSONB)
+    """The log's record of a lookup about this holder, as a JSON object; None without any."""
+    body = sa.cast(sa.func.convert_from(audit_records.c.body, "UTF8"), JSONB)
     return connection.execute(
         sa.select(body).where(
             audit_records.c.subject == holder_key,

@@ -8,29 +8,34 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from certstore.holders import STANDARD, holder_key
-from exchange.access import Permitted
+from certstore.objects import ObjectStore
+from exchange.access import Access, Permitted
 from exchange.audit.records import Operator, prepare
 from exchange.cases import repository
-from exchange.cases.reading import case_files
+from exchange.cases.giving import Giving
+from exchange.cases.reading import case_files, get_case
 from exchange.cases.records import Case, CaseFile, Document, Saving
 from exchange.clock import Clock
-from exchange.errors import BadRequest, Conflict, Fault, NotFound
+from exchange.errors import BadRequest, Conflict, Fault
 from exchange.governance.snapshot import Governance, Snapshot
 from exchange.items.definitions import Item
 from exchange.unit_of_work import UnitOfWork
 
 
 class Cases:
-    """The room's service for opening and reading; `exchange.cases.giving` puts materials to them."""
+    """The room's service for opening and reading; `giving` puts materials to cases."""
 
     def __init__(
         self,
         work: UnitOfWork[Any, Any],
         governance: Governance,
+        access: Access,
         clock: Clock,
+        objects: ObjectStore,
         *,
         holder_hmac_key: bytes,
     ) -> None:
+        self.giving = Giving(work, governance, access, clock, objects)
         self._work = work
         self._governance = governance
         self._clock = clock
@@ -144,18 +149,6 @@ class Cases:
             )
 
 
-def get_case(connection: sa.Connection, case: UUID, department: str) -> Case:
-    """A department's own case.
-
-    Raises:
-        NotFound: it has none of that id; another department's is not found either.
-    """
-    found = repository.find_case(connection, case, department=department)
-    if found is None:
-        raise NotFound("没有该办件。", "There is no such case.")
-    return found
-
-
 def _get_item(snapshot: Snapshot, code: str) -> Item:
     item = snapshot.items.get(code)
     if item is None:
@@ -182,9 +175,7 @@ def _check_holder(snapshot: Snapshot, id_type: str, holder_id: str) -> None:
 
 
 def _same(connection: sa.Connection, case: Case) -> Case:
-    known = repository.find_case_by_number(
-        connection, case.case_number, department=case.department
-    )
+    known = repository.find_case_by_number(connection, case.case_number, department=case.department)
     if known is None or (known.item, known.holder_key) != (case.item, case.holder_key):
         raise Conflict(
             "本部门已用该办件编号办理其他事项或其他申请人。",

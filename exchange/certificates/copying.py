@@ -97,10 +97,7 @@ def copy_status_changes(
     _copy(
         connection,
         _CHANGES,
-        (
-            f"{issuer}\t{slot.number}\t{slot.index}\t{value}\t{at}\n"
-            for slot, value in changes
-        ),
+        (f"{issuer}\t{slot.number}\t{slot.index}\t{value}\t{at}\n" for slot, value in changes),
     )
 
 
@@ -115,32 +112,35 @@ def _copy(connection: sa.Connection, statement: str, lines: Iterable[str]) -> No
 def _certificate(signed: Signed, at: str, batch: str) -> str:
     draft, row = signed.draft, signed.planned.row
     identifier, kind, holder = draft.identifier, draft.type, draft.holder
-    return "\t".join(
-        (
-            identifier.issuer,
-            identifier.type_code,
-            identifier.serial,
-            str(identifier.version),
-            kind.key,
-            str(kind.version),
-            str(identifier),
-            f"\\\\x{signed.holder_key.hex()}",
-            _escaped(holder.id_type),
-            _escaped(holder.id),
-            _escaped(holder.name),
-            _escaped(orjson.dumps(draft.fields).decode()),
-            draft.valid_from.isoformat(),
-            _day(draft.valid_until),
-            draft.issued_on.isoformat(),
-            at,
-            str(signed.slot.number),
-            str(signed.slot.index),
-            _escaped(row.source_key),
-            _escaped(row.source_hash),
-            signed.credential,
-            batch,
+    return (
+        "\t".join(
+            (
+                identifier.issuer,
+                identifier.type_code,
+                identifier.serial,
+                str(identifier.version),
+                kind.key,
+                str(kind.version),
+                str(identifier),
+                f"\\\\x{signed.holder_key.hex()}",
+                _escaped(holder.id_type),
+                _escaped(holder.id),
+                _escaped(holder.name),
+                _escaped(orjson.dumps(draft.fields).decode()),
+                draft.valid_from.isoformat(),
+                _day(draft.valid_until),
+                draft.issued_on.isoformat(),
+                at,
+                str(signed.slot.number),
+                str(signed.slot.index),
+                _escaped(row.source_key),
+                _escaped(row.source_hash),
+                signed.credential,
+                batch,
+            )
         )
-    ) + "\n"
+        + "\n"
+    )
 
 
 def _events(signed: Signed, at: str, recorded_by: str) -> Iterable[str]:
@@ -173,7 +173,7 @@ def _day(on: date | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    r"""A text within COPY: backslash, tab, line feed and carriage return are written \\ \t \n \r."""
+    r"""A text as COPY reads it: backslash, tab, line feed and return written \\ \t \n \r."""
     if "\\" in text:
         text = text.replace("\\", "\\\\")
     if "\t" in text or "\n" in text or "\r" in text:

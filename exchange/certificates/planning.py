@@ -13,9 +13,8 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from certstore.errors import FaultsError
+from certstore.errors import CertstoreError, FaultsError
 from certstore.status import State
-
 from exchange.certificates.records import Issuable, IssueFault, Slot
 
 MOST_VERSIONS: Final = 999
@@ -178,9 +177,7 @@ def _faults_of(
     row: Issuable, ledger: _Ledger, check: Callable[[Issuable], None]
 ) -> list[IssueFault]:
     def fault(rule: str, column: str | None, zh: str, en: str) -> IssueFault:
-        return IssueFault(
-            row.row_number, row.source_key, row.source_hash, rule, column, zh, en
-        )
+        return IssueFault(row.row_number, row.source_key, row.source_hash, rule, column, zh, en)
 
     if row.valid_from is None:
         return [fault("no-start", "valid_from", "没有起始日期", "it has no first day of validity")]
@@ -190,6 +187,8 @@ def _faults_of(
         check(row)
     except FaultsError as error:
         return [fault(each.code, each.field, each.zh, each.en) for each in error.faults]
+    except CertstoreError as error:
+        return [fault(error.code, error.field, error.zh, error.en)]
     newest = ledger.newest
     if newest is None:
         return []

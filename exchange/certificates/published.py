@@ -74,9 +74,7 @@ class PublishedLists:
                 .where(status_changes.c.issuer == issuer, status_changes.c.number == number)
                 .scalar_subquery()
             ).where(
-                sa.exists().where(
-                    status_lists.c.issuer == issuer, status_lists.c.number == number
-                )
+                sa.exists().where(status_lists.c.issuer == issuer, status_lists.c.number == number)
             )
         ).scalar_one_or_none()
         if last is None:
@@ -98,9 +96,7 @@ class PublishedLists:
                 published = kept.published = self._sign(issuer, number, kept, now)
             return published
 
-    def _catch_up(
-        self, connection: sa.Connection, issuer: str, number: int, kept: _Kept
-    ) -> None:
+    def _catch_up(self, connection: sa.Connection, issuer: str, number: int, kept: _Kept) -> None:
         changes = connection.execute(
             sa.select(status_changes.c.sequence, status_changes.c.index, status_changes.c.value)
             .where(
@@ -124,4 +120,3 @@ class PublishedLists:
             expires_at=now + COUNTS_FOR,
         )
         return PublishedList(token, kept.sequence, now)
-

@@ -136,9 +136,7 @@ def civil_day(at: datetime) -> date:
     return (at + _CIVIL).date()
 
 
-def state_of(
-    certificate: Certificate, newest: int, latest: Event | None, now: datetime
-) -> State:
+def state_of(certificate: Certificate, newest: int, latest: Event | None, now: datetime) -> State:
     """The state of one version: the last event's, ended by a later version or by the calendar.
 
     A superseded version is void (失效), whatever became of the certificate since.

@@ -83,9 +83,7 @@ def newest_version(
     return found
 
 
-def events(
-    connection: sa.Connection, issuer: str, type_code: str, serial: str
-) -> list[Event]:
+def events(connection: sa.Connection, issuer: str, type_code: str, serial: str) -> list[Event]:
     """Everything that happened to a certificate, in order."""
     rows = connection.execute(
         sa.select(certificate_events)
@@ -181,9 +179,7 @@ def finish_batch(connection: sa.Connection, batch: UUID, now: datetime) -> None:
     )
 
 
-def add_event(
-    connection: sa.Connection, key: tuple[str, str, str], event: Event
-) -> None:
+def add_event(connection: sa.Connection, key: tuple[str, str, str], event: Event) -> None:
     """Add what happened to a certificate; the sequence number must be the next one."""
     issuer, type_code, serial = key
     connection.execute(

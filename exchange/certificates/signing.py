@@ -96,7 +96,7 @@ _signer: Signer | None = None
 
 
 def _start(load: Callable[[], Signer]) -> None:
-    global _signer  # noqa: PLW0603  # one key for the life of the process
+    global _signer  # one key for the life of the process
     # The parent decides when to stop; a signal to the whole group must not cut a chunk.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -111,8 +111,6 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _sign(
-    drafts: Sequence[CertificateDraft], issuer_uri: str, issued_at: datetime
-) -> list[str]:
+def _sign(drafts: Sequence[CertificateDraft], issuer_uri: str, issued_at: datetime) -> list[str]:
     assert _signer is not None  # noqa: S101  # the initializer loaded it or broke the pool
     return sign_chunk(drafts, _signer, issuer_uri=issuer_uri, issued_at=issued_at)

@@ -1,0 +1,63 @@
+"""The client SDK: what a department's approval system, or an applicant, does with the hub.
+
+Needs httpx and the pure parts of the hub only; every answer is verified before it is given out.
+Each name below is imported on first use, so that proving evidence offline loads no network.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exchange.client.applicant import Applicant
+    from exchange.client.credentials import Credentials
+    from exchange.client.evidence import Evidence, Proven, Trust, prove
+    from exchange.client.lookups import Certificate, Holder, Lookup, LookupResult, Operator
+    from exchange.client.problems import YiciError, YiciProblem, YiciUnproven, YiciUnreachable
+    from exchange.client.system import Yici
+
+_HOME = {
+    "Applicant": "applicant",
+    "Certificate": "lookups",
+    "Credentials": "credentials",
+    "Evidence": "evidence",
+    "Holder": "lookups",
+    "Lookup": "lookups",
+    "LookupResult": "lookups",
+    "Operator": "lookups",
+    "Proven": "evidence",
+    "Trust": "evidence",
+    "Yici": "system",
+    "YiciError": "problems",
+    "YiciProblem": "problems",
+    "YiciUnproven": "problems",
+    "YiciUnreachable": "problems",
+    "prove": "evidence",
+}
+
+__all__ = [
+    "Applicant",
+    "Certificate",
+    "Credentials",
+    "Evidence",
+    "Holder",
+    "Lookup",
+    "LookupResult",
+    "Operator",
+    "Proven",
+    "Trust",
+    "Yici",
+    "YiciError",
+    "YiciProblem",
+    "YiciUnproven",
+    "YiciUnreachable",
+    "prove",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"exchange.client.{home}"), name)

@@ -10,13 +10,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
+from typing import TypeAlias
 
 from stdnum.cn import uscc
+
+_Changes: TypeAlias = tuple[tuple[str, str, dict[str, str]], ...]
 
 _CITIES = {"广州": "4401", "深圳": "4403", "珠海": "4404", "佛山": "4406", "东莞": "4419"}
 _MARKS = ("云汐砚岚澄珩", "禾岫舟翎榆屿", "翠迢楠澍川麓")
@@ -37,6 +40,33 @@ _ENTERPRISE_COLUMNS, _TERM_COLUMNS = csv.reader(
         "LICENSE APPROVED FOR ISSUANCE,DATE ISSUED,LICENSE STATUS,LICENSE STATUS CHANGE DATE,"
         "SSA,LATITUDE,LONGITUDE,LOCATION",
     ]
+)
+
+_PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
+_PATTERN = "expect_column_values_to_match_regex"
+_SET = "expect_column_values_to_be_in_set"
+
+# Faults that change cells of a good row: kind, the connectors' rule that finds it, the cells.
+_ENTERPRISE_FAULTS: _Changes = (
+    ("broken-date", "unreadable-date", {"注册日期": "1997-02-30"}),
+    ("missing-name", "missing-required", {"企业名称": "N/A"}),
+    ("over-long-scope", "over-long-field", {"经营范围": "零售；" * 1000}),
+    ("shifted-columns", _SET, {"所在省份": "电烤箱"}),
+    ("control-character", "control-character", {"注册地址": "云屿路\x001号"}),
+)
+_TERM_FAULTS: _Changes = (
+    ("end-before-start", _PAIR, {"LICENSE TERM EXPIRATION DATE": "11/15/1996"}),
+    ("broken-date", "unreadable-date", {"DATE ISSUED": "13/45/2025"}),
+    ("missing-start", "missing-required", {"LICENSE TERM START DATE": ""}),
+    ("unknown-status", "unknown-state", {"LICENSE STATUS": "XYZ"}),
+    ("over-long-name", "over-long-field", {"DOING BUSINESS AS NAME": "HERON " * 200}),
+)
+_FACILITY_FAULTS: _Changes = (
+    ("end-before-start", _PAIR, {"lic_expir_dd": "2000-12-31T00:00:00.000"}),
+    ("broken-date", "unreadable-date", {"lic_expir_dd": "soon"}),
+    ("missing-name", "missing-required", {"business_name": ""}),
+    ("unknown-status", "unknown-state", {"license_status": "?"}),
+    ("foreign-number", _PATTERN, {"license_nbr": "71-PARK"}),
 )
 
 # The last terms end late, so that the story holds for years after it was written.
@@ -156,12 +186,8 @@ def _csv_row(cells: Iterable[str], end: str) -> bytes:
     return line.getvalue().encode()
 
 
-def _changed(row: Sequence[str], columns: Sequence[str], **changes: str) -> list[str]:
-    """``row`` with cells replaced; a column's blanks are written as underscores."""
-    new = list(row)
-    for name, value in changes.items():
-        new[columns.index(name.replace("_", " "))] = value
-    return new
+def _changed(row: Sequence[str], columns: Sequence[str], cells: Mapping[str, str]) -> list[str]:
+    return [cells.get(column, cell) for column, cell in zip(columns, row, strict=True)]
 
 
 def _credit_code(region: str, number: int) -> str:
@@ -188,50 +214,34 @@ def _enterprise(random: Random, number: int) -> list[str]:
 
 
 def _enterprises(random: Random, scale: int) -> tuple[RegisterManifest, bytes]:
+    columns, end = _ENTERPRISE_COLUMNS, "\r\n"
     start = random.randrange(1_000_000)
     total = _ROWS["enterprises"] * scale
     rows = [_enterprise(random, start + n) for n in range(total)]
-    end = "\r\n"
-
-    def row(**changes: str) -> bytes:
-        return _csv_row(_changed(rows.pop(), _ENTERPRISE_COLUMNS, **changes), end)
-
-    last = rows.pop()
-    wrong = last[1][:-1] + ("0" if last[1][-1] != "0" else "1")
+    code = rows[-1][1]
+    wrong = {"统一社会信用代码": code[:-1] + ("1" if code.endswith("0") else "0")}
+    check_digit = ("check-digit", "expect_column_values_to_have_valid_check_digit", wrong)
     faulty = [
-        _Faulty(
-            "check-digit",
-            "expect_column_values_to_have_valid_check_digit",
-            _csv_row(_changed(last, _ENTERPRISE_COLUMNS, 统一社会信用代码=wrong), end),
-        ),
-        _Faulty("broken-date", "unreadable-date", row(注册日期="1997-02-30")),
-        _Faulty("missing-name", "missing-required", row(企业名称="N/A")),
-        _Faulty("over-long-scope", "over-long-field", row(经营范围="零售；" * 1000)),
-        _Faulty("shifted-columns", "expect_column_values_to_be_in_set", row(所在省份="电烤箱")),
-        _Faulty("control-character", "control-character", row(注册地址="云屿路\x001号")),
+        _Faulty(kind, rule, _csv_row(_changed(rows.pop(), columns, cells), end))
+        for kind, rule, cells in (check_digit, *_ENTERPRISE_FAULTS)
+    ]
+    elsewhere = _changed(rows[2], columns, {"注册地址": "翠麓路另一处9号"})
+    broken = _csv_row(rows.pop(), end).replace("市".encode(), b"\xff\xfe", 1)
+    faulty += [
         _Faulty("ragged-row", "ragged-row", _csv_row(rows.pop()[:-2], end)),
         _Faulty("broken-quoting", "broken-quoting", b'"' + _csv_row(rows.pop(), end)),
-        _Faulty(
-            "broken-encoding",
-            "broken-encoding",
-            _csv_row(rows.pop(), end).replace("市".encode(), b"\xff\xfe", 1),
-        ),
+        _Faulty("broken-encoding", "broken-encoding", broken),
         _Faulty("duplicate-row", "duplicate-row", _csv_row(rows[1], end)),
-        _Faulty(
-            "duplicate-number",
-            "duplicate-number",
-            _csv_row(_changed(rows[2], _ENTERPRISE_COLUMNS, 注册地址="翠麓路另一处9号"), end),
-        ),
+        _Faulty("duplicate-number", "duplicate-number", _csv_row(elsewhere, end)),
     ]
     # Two faulty rows repeat clean ones, so two clean rows make room for them.
     del rows[total - len(faulty) :]
     lines, faults = _mix(random, [_csv_row(r, end) for r in rows], faulty)
     holders = tuple(KnownHolder("001", r[1], r[0], r[1], 1) for r in rows[3:13])
+    file = "guangdong_enterprises_1997.csv"
     return (
-        RegisterManifest(
-            "11440000MB2D01234C", "guangdong_enterprises_1997.csv", len(lines), faults, holders
-        ),
-        b"".join([_csv_row(_ENTERPRISE_COLUMNS, end), *lines]),
+        RegisterManifest("11440000MB2D01234C", file, len(lines), faults, holders),
+        b"".join([_csv_row(columns, end), *lines]),
     )
 
 
@@ -279,59 +289,43 @@ def _licence(random: Random, number: int, terms: int, status: str) -> list[list[
 
 
 def _terms(random: Random, scale: int) -> tuple[RegisterManifest, bytes]:
+    columns, end = _TERM_COLUMNS, "\n"
     start = random.randrange(10_000)
-    total = _ROWS["terms"] * scale
     statuses = ("AAI",) * 8 + ("AAC", "REV")
+    clean = _ROWS["terms"] * scale - len(_TERM_FAULTS) - 4
     rows: list[list[str]] = []
     holders: list[KnownHolder] = []
     number = 0
-    spare = [_licence(random, start + 900_000 + n, 1, "AAI")[0] for n in range(7)]
-    while len(rows) < total - 9:
-        terms = min(1 + number % 4, total - 9 - len(rows))
+    while len(rows) < clean:
+        terms = min(1 + number % 4, clean - len(rows))
         status = statuses[number % len(statuses)]
         licence = _licence(random, start + number, terms, status)
-        if terms > 1 and status == "AAI" and 0 < number < 40:
+        # The first licence is the one that the duplicates repeat.
+        if terms > 1 and status == "AAI" and number < 40:
             account, name, serial = (licence[0][i] for i in (2, 4, 18))
             holders.append(KnownHolder("x-chicago-account", account, name, serial, terms))
         rows += licence
         number += 1
-
-    def row(**changes: str) -> bytes:
-        return _csv_row(_changed(spare.pop(), _TERM_COLUMNS, **changes), "\n")
-
-    faulty = [
-        _Faulty(
-            "end-before-start",
-            "expect_column_pair_values_a_to_be_greater_than_b",
-            row(LICENSE_TERM_EXPIRATION_DATE="11/15/1996"),
-        ),
-        _Faulty("broken-date", "unreadable-date", row(DATE_ISSUED="13/45/2025")),
-        _Faulty("missing-start", "missing-required", row(LICENSE_TERM_START_DATE="")),
-        _Faulty("unknown-status", "unknown-state", row(LICENSE_STATUS="XYZ")),
-        _Faulty("over-long-name", "over-long-field", row(DOING_BUSINESS_AS_NAME="HERON " * 200)),
-        _Faulty("ragged-row", "ragged-row", _csv_row(spare.pop()[:-1], "\n")),
-        _Faulty(
-            "broken-encoding",
-            "broken-encoding",
-            _csv_row(spare.pop(), "\n").replace(b" W ", b" W\xe9 ", 1),
-        ),
-        _Faulty("duplicate-row", "duplicate-row", _csv_row(rows[0], "\n")),
-        _Faulty(
-            "duplicate-number",
-            "duplicate-number",
-            _csv_row(_changed(rows[0], _TERM_COLUMNS, ADDRESS="1 W PEBBLE AVE"), "\n"),
-        ),
+    spare = [
+        _licence(random, start + 900_000 + n, 1, "AAI")[0] for n in range(len(_TERM_FAULTS) + 2)
     ]
-    lines, faults = _mix(random, [_csv_row(r, "\n") for r in rows], faulty)
+    faulty = [
+        _Faulty(kind, rule, _csv_row(_changed(spare.pop(), columns, cells), end))
+        for kind, rule, cells in _TERM_FAULTS
+    ]
+    elsewhere = _changed(rows[0], columns, {"ADDRESS": "1 W PEBBLE AVE"})
+    broken = _csv_row(spare.pop(), end).replace(b" W ", b" W\xe9 ", 1)
+    faulty += [
+        _Faulty("ragged-row", "ragged-row", _csv_row(spare.pop()[:-1], end)),
+        _Faulty("broken-encoding", "broken-encoding", broken),
+        _Faulty("duplicate-row", "duplicate-row", _csv_row(rows[0], end)),
+        _Faulty("duplicate-number", "duplicate-number", _csv_row(elsewhere, end)),
+    ]
+    lines, faults = _mix(random, [_csv_row(r, end) for r in rows], faulty)
+    file = "chicago_business_licenses.csv"
     return (
-        RegisterManifest(
-            "11440100MB2C056783",
-            "chicago_business_licenses.csv",
-            len(lines),
-            faults,
-            tuple(holders),
-        ),
-        b"".join([_csv_row(_TERM_COLUMNS, "\n"), *lines]),
+        RegisterManifest("11440100MB2C056783", file, len(lines), faults, tuple(holders)),
+        b"".join([_csv_row(columns, end), *lines]),
     )
 
 
@@ -361,50 +355,31 @@ def _facilities(random: Random, scale: int) -> tuple[RegisterManifest, bytes]:
     start = random.randrange(100_000)
     total = _ROWS["facilities"] * scale
     records = [_facility(random, start + n) for n in range(total - 2)]
-
-    def changed(change: Callable[[dict[str, str]], object]) -> bytes:
-        record = records.pop()
-        change(record)
-        return _json(record)
-
-    pattern = "expect_column_values_to_match_regex"
     faulty = [
-        _Faulty(
-            "end-before-start",
-            "expect_column_pair_values_a_to_be_greater_than_b",
-            changed(lambda r: r.update(lic_expir_dd="2000-12-31T00:00:00.000")),
-        ),
-        _Faulty("broken-date", "unreadable-date", changed(lambda r: r.update(lic_expir_dd="soon"))),
-        _Faulty("missing-name", "missing-required", changed(lambda r: r.pop("business_name"))),
-        _Faulty("unknown-status", "unknown-state", changed(lambda r: r.update(license_status="?"))),
-        _Faulty("foreign-number", pattern, changed(lambda r: r.update(license_nbr="71-PARK"))),
+        _Faulty(kind, rule, _json({**records.pop(), **cells}))
+        for kind, rule, cells in _FACILITY_FAULTS
+    ]
+    elsewhere = _json({**records[2], "address_building": "0"})
+    broken = _json(records.pop()).replace(b" ST", b" \xff", 1)
+    faulty += [
         _Faulty("nested-value", "nested-value", _json({**records.pop(), "industry": ["Garage"]})),
-        _Faulty(
-            "broken-encoding", "broken-encoding", _json(records.pop()).replace(b" ST", b" \xff", 1)
-        ),
+        _Faulty("broken-encoding", "broken-encoding", broken),
         _Faulty("duplicate-row", "duplicate-row", _json(records[1])),
-        _Faulty(
-            "duplicate-number", "duplicate-number", _json({**records[2], "address_building": "0"})
-        ),
+        _Faulty("duplicate-number", "duplicate-number", elsewhere),
     ]
     lines, faults = _mix(random, [_json(r) for r in records], faulty)
-    holders = tuple(
-        KnownHolder(
-            "x-nyc-dca-licence",
-            r["license_nbr"],
-            r["business_name"],
-            r["license_nbr"].replace("-", ""),
-            1,
-        )
-        for r in records[3:33]
-        if r["license_status"] == "Active"
-    )
+    holders = tuple(_facility_holder(r) for r in records[3:33] if r["license_status"] == "Active")
+    file = "nyc_parking_licenses.json"
     return (
-        RegisterManifest(
-            "11440300MB2E09012L", "nyc_parking_licenses.json", len(lines), faults, holders
-        ),
+        RegisterManifest("11440300MB2E09012L", file, len(lines), faults, holders),
         b"[" + b"\n,".join(lines) + b"\n]\n",
     )
+
+
+def _facility_holder(record: Mapping[str, str]) -> KnownHolder:
+    number = record["license_nbr"]
+    serial = number.replace("-", "")
+    return KnownHolder("x-nyc-dca-licence", number, record["business_name"], serial, 1)
 
 
 def _json(record: object) -> bytes:

@@ -25,6 +25,7 @@ from certstore.identifiers import CertificateIdentifier
 from certstore.keys import Signer
 from exchange.access import Caller, disabled
 from exchange.audit.log import Appended, Log, receipts
+from exchange.certificates.records import civil_day
 from exchange.clock import Clock
 from exchange.database import is_unreachable
 from exchange.errors import HubError, Overloaded, Unauthenticated, Unavailable
@@ -196,7 +197,7 @@ class LookupBatches:
             snapshot,
             dict(reading.authorizations(cursor, _authorizations(asked))),
             now,
-            now.date(),
+            civil_day(now),
         )
         holders, held = self._held(cursor, asked, snapshot)
         # 3. Decide in the order they came.

@@ -1,0 +1,260 @@
+"""Putting disclosures back into a payload (RFC 9901 section 7.1), every step of it.
+
+Refused, each with its own code: an unknown digest algorithm, a digest that occurs twice, a
+disclosure that no digest names (also a replaced one), one sent twice, one of the wrong shape,
+one that would overwrite a claim or use a reserved name, and bottomless nesting.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+from orjson import loads
+
+from certstore.base64url import FROM_URL, LAST_OF, PAD, TO_URL, b64url, b64url_decode
+from certstore.errors import SdJwtError
+from certstore.strict_json import MAX_DEPTH, NESTED, parse_json
+
+SD_ALG: Final = "_sd_alg"
+
+_ABSENT: Final = object()
+_TEXT: Final = frozenset({str})
+_RESERVED: Final = frozenset({"_sd", "..."})
+
+
+def reveal(payload: Any, disclosures: Sequence[bytes]) -> dict[str, Any]:
+    """`payload` with every disclosure in its place and nothing of SD-JWT left.
+
+    Raises SdJwtError: `payload-not-object`, `unknown-digest-alg`, `duplicate-disclosure`,
+    `duplicate-digest`, `disclosure-unmatched`, `malformed-disclosure`, `malformed-digests`,
+    `reserved-claim-name`, `claim-exists`, `too-deep`; JwsError when a disclosure is not JSON.
+    """
+    _check_payload(payload)
+    found = {
+        digest: _plain(encoded) or decode_disclosure(encoded)
+        for digest, encoded in zip(_digests(disclosures), disclosures, strict=True)
+    }
+    if len(found) != len(disclosures):
+        raise SdJwtError("duplicate-disclosure", "披露项重复", "a disclosure is sent twice")
+    work = _Revealing(found)
+    claims = work.members(payload, MAX_DEPTH)
+    claims.pop(SD_ALG, None)
+    if work.used != len(found):
+        raise SdJwtError(
+            "disclosure-unmatched",
+            "披露项与签名内容不符",
+            "a disclosure is not among those that were signed",
+        )
+    return claims
+
+
+def _check_payload(payload: Any) -> None:
+    if not isinstance(payload, dict):
+        raise SdJwtError("payload-not-object", "内容不是对象", "the payload is not an object")
+    if payload.get(SD_ALG, "sha-256") != "sha-256":
+        raise SdJwtError(
+            "unknown-digest-alg",
+            "摘要算法不受支持",
+            "the digest algorithm is not sha-256",
+            field=SD_ALG,
+        )
+
+
+def _digests(disclosures: Sequence[bytes]) -> list[str]:
+    """The digest of each disclosure: 43 characters, translated and decoded all together."""
+    padded = [b2a_base64(sha256(encoded).digest(), newline=False) for encoded in disclosures]
+    text = b"".join(padded).translate(TO_URL).decode("ascii")
+    return [text[at : at + 43] for at in range(0, len(text), 44)]
+
+
+def _plain(encoded: bytes) -> list[Any] | None:
+    """The fast way for what nearly every disclosure is: a claim with a value that is no object
+    and no array. None for anything else, also for what is wrong."""
+    rest = len(encoded) & 3
+    try:
+        if encoded[-1] not in LAST_OF[rest]:
+            return None
+        parts = loads(a2b_base64(encoded.translate(FROM_URL) + PAD[rest], strict_mode=True))
+        salt, name, value = parts
+    except (ValueError, TypeError, IndexError):
+        return None
+    if (
+        type(parts) is list
+        and type(salt) is str
+        and type(name) is str
+        and name not in _RESERVED
+        and type(value) not in NESTED
+    ):
+        return parts
+    return None
+
+
+def decode_disclosure(encoded: bytes) -> list[Any]:
+    """[salt, name, value] of a claim or [salt, value] of an array item.
+
+    Raises SdJwtError `malformed-disclosure`, `reserved-claim-name`; JwsError when it is not
+    base64url or not JSON.
+    """
+    parts = parse_json(b64url_decode(encoded, field="disclosure"), field="disclosure")
+    if type(parts) is list and parts and type(parts[0]) is str:
+        if len(parts) == 2:
+            return parts
+        if len(parts) == 3 and type(parts[1]) is str:
+            if parts[1] not in _RESERVED:
+                return parts
+            raise SdJwtError(
+                "reserved-claim-name",
+                "披露项使用了保留名称",
+                "a disclosure uses a reserved name",
+                field=parts[1],
+            )
+    raise SdJwtError(
+        "malformed-disclosure", "披露项格式不符", "a disclosure is not of the required form"
+    )
+
+
+class _Revealing:
+    """One walk through a payload: the disclosures by digest, and which were met."""
+
+    __slots__ = ("found", "seen", "used")
+
+    def __init__(self, found: dict[str, list[Any]]) -> None:
+        self.found = found
+        self.seen: set[str] = set()
+        self.used = 0
+
+    def members(self, value: dict[str, Any], left: int) -> dict[str, Any]:
+        if "..." in value:
+            raise _malformed_digests()
+        claims = dict(value)
+        digests = claims.pop("_sd", _ABSENT)
+        if not NESTED.isdisjoint(map(type, claims.values())):
+            for name, member in claims.items():
+                if type(member) in NESTED:
+                    claims[name] = self.walk(member, left)
+        if digests is not _ABSENT:
+            self.disclosed(digests, claims, left)
+        return claims
+
+    def disclosed(self, digests: Any, claims: dict[str, Any], left: int) -> None:
+        """Add to `claims` what the digests of its object show."""
+        if type(digests) is not list or not _TEXT.issuperset(map(type, digests)):
+            raise _malformed_digests()
+        known = len(self.seen)
+        self.seen.update(digests)
+        if len(self.seen) != known + len(digests):
+            raise _duplicate_digest()
+        find = self.found.get
+        for digest in digests:
+            parts = find(digest)
+            if parts is None:
+                continue
+            if len(parts) != 3:
+                raise _wrong_place()
+            self.used += 1
+            _, name, member = parts
+            if name in claims:
+                raise SdJwtError(
+                    "claim-exists",
+                    "披露项与已有声明重名",
+                    "a disclosure would overwrite a claim",
+                    field=name,
+                )
+            claims[name] = self.walk(member, left) if type(member) in NESTED else member
+
+    def walk(self, value: Any, left: int) -> Any:
+        if left <= 0:
+            raise SdJwtError("too-deep", "嵌套过深", "nested too deeply")
+        if type(value) is dict:
+            return self.members(value, left - 1)
+        items = []
+        for item in value:
+            if type(item) is dict and "..." in item:
+                parts = self.item(_only_digest(item))
+                if parts is None:
+                    continue
+                item = parts[1]
+            items.append(self.walk(item, left - 1) if type(item) in NESTED else item)
+        return items
+
+    def item(self, digest: Any) -> list[Any] | None:
+        """The disclosure of an array item, None for one that is not shown (or a decoy)."""
+        if type(digest) is not str:
+            raise _malformed_digests()
+        if digest in self.seen:
+            raise _duplicate_digest()
+        self.seen.add(digest)
+        parts = self.found.get(digest)
+        if parts is None:
+            return None
+        if len(parts) != 2:
+            raise _wrong_place()
+        self.used += 1
+        return parts
+
+
+def _duplicate_digest() -> SdJwtError:
+    return SdJwtError("duplicate-digest", "摘要重复", "a digest occurs twice")
+
+
+def _wrong_place() -> SdJwtError:
+    return SdJwtError(
+        "malformed-disclosure",
+        "披露项格式不符",
+        "a disclosure of a claim stands for an array item, or the other way round",
+    )
+
+
+def _only_digest(item: dict[str, Any]) -> Any:
+    if len(item) != 1:
+        raise _malformed_digests()
+    return item["..."]
+
+
+def _malformed_digests() -> SdJwtError:
+    return SdJwtError(
+        "malformed-digests", "摘要结构不符", "_sd or ... is not used as RFC 9901 defines it"
+    )
+
+
+def trace(
+    payload: Any, disclosures: Sequence[bytes]
+) -> dict[tuple[str | int, ...], tuple[int, ...]]:
+    """For each hidden claim its path and the positions of the disclosures it takes to show it.
+
+    The last position is the claim's own; those before belong to what surrounds it. Raises what
+    `reveal` raises.
+    """
+    reveal(payload, disclosures)
+    found = {
+        b64url(sha256(encoded).digest()).decode("ascii"): (at, decode_disclosure(encoded))
+        for at, encoded in enumerate(disclosures)
+    }
+    chains: dict[tuple[str | int, ...], tuple[int, ...]] = {}
+
+    def walk(value: Any, path: tuple[str | int, ...], chain: tuple[int, ...]) -> None:
+        if isinstance(value, dict):
+            for digest in value.get("_sd", ()):
+                if digest in found:
+                    at, (_, name, member) = found[digest]
+                    chains[(*path, name)] = (*chain, at)
+                    walk(member, (*path, name), (*chain, at))
+            for name, member in value.items():
+                if name != "_sd":
+                    walk(member, (*path, name), chain)
+        elif isinstance(value, list):
+            for position, item in enumerate(value):
+                here = (*path, position)
+                digest = item.get("...") if isinstance(item, dict) else None
+                if digest in found:
+                    at, (_, member) = found[digest]
+                    chains[here] = (*chain, at)
+                    walk(member, here, (*chain, at))
+                else:
+                    walk(item, here, chain)
+
+    walk(payload, (), ())
+    return chains

@@ -1,0 +1,267 @@
+"""Offline verification of certificates: no database, no network, all evidence given beforehand.
+
+    verifier = Verifier(TrustAnchors.from_json(trust), {uri: token})
+    verdict = verifier.verify(credential, at=moment)
+
+Every step that fails ends in a part of the verdict, never in an exception: a certificate comes
+from a stranger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from certstore.base64url import b64url_decode
+from certstore.errors import IdentifierError, JwsError, SdJwtError, StatusListError
+from certstore.identifiers import CertificateIdentifier
+from certstore.jws import check_header, read_header, refuse_alg_none
+from certstore.public_keys import VerifyingKey
+from certstore.reveal import reveal
+from certstore.sdjwt import VISIBLE, SdJwt, parse
+from certstore.status import (
+    CLOCK_SKEW,
+    INVALID,
+    SUSPENDED,
+    VALID,
+    StatusListToken,
+    open_status_list,
+)
+from certstore.strict_json import parse_json
+from certstore.trust import KeysOf, TrustAnchors, TrustedIssuer
+from certstore.verdict import PARTS, Freshness, Part, Verdict
+
+__all__ = ["Freshness", "Part", "TrustAnchors", "Verdict", "Verifier", "verify"]
+
+TYP: Final = "dc+sd-jwt"
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_STATUS_CODES: Final = {
+    VALID: "status-valid",
+    INVALID: "status-invalid",
+    SUSPENDED: "status-suspended",
+}
+
+
+class Verifier:
+    """Trust anchors and status lists, each parsed once, for any number of certificates.
+
+    `status_tokens` maps the address of a status list to its token. A token is opened when a
+    certificate first needs it and kept; the object is not changed otherwise.
+    """
+
+    __slots__ = ("_lists", "_tokens", "trust")
+
+    def __init__(
+        self, trust: TrustAnchors, status_tokens: Mapping[str, str | bytes] = _NOTHING
+    ) -> None:
+        self.trust = trust
+        self._tokens = dict(status_tokens)
+        self._lists: dict[tuple[str, str], StatusListToken | str] = {}
+
+    def verify(self, credential: str | bytes, *, at: datetime) -> Verdict:
+        """The verdict on `credential` at the aware moment `at`. Raises only ValueError, when
+        `at` has no time zone."""
+        if at.tzinfo is None:
+            raise ValueError("at has no time zone")
+        try:
+            parts = parse(credential)
+            header = read_header(parts.jws)
+            payload = self._unsigned_payload(parts)
+        except (JwsError, SdJwtError) as error:
+            return self._refused(_broken(error), PARTS["not-evaluated"], at)
+        issuer_id = payload.get("iss")
+        issuer = self.trust.find_issuer(issuer_id) if isinstance(issuer_id, str) else None
+        try:
+            refuse_alg_none(header)
+            key, issuer_part = self._key(header.get("kid"), issuer)
+            if key is None:
+                return self._refused(PARTS["signature-unchecked"], issuer_part, at)
+            _check_signature(parts.jws, header, key)
+            claims = _shown(payload, parts)
+        except (JwsError, SdJwtError) as error:
+            return self._refused(_broken(error), PARTS["not-evaluated"], at)
+        return self._judge(claims, issuer, issuer_part, at)
+
+    def _unsigned_payload(self, parts: SdJwt) -> dict[str, Any]:
+        encoded = parts.jws.split(b".")[1]
+        payload = parse_json(b64url_decode(encoded, field="payload"), field="payload")
+        if not isinstance(payload, dict):
+            raise SdJwtError("payload-not-object", "内容不是对象", "the payload is not an object")
+        return payload
+
+    def _key(self, kid: Any, issuer: TrustedIssuer | None) -> tuple[VerifyingKey | None, Part]:
+        """The key that is to have signed, and what the kid alone says of the issuer."""
+        named = kid if isinstance(kid, str) else ""
+        if issuer is not None:
+            key = issuer.keys.find_key(named)
+            if key is not None:
+                return key, PARTS["issuer-trusted"]
+        owner = self.trust.find_owner(named)
+        if owner is not None:
+            return owner.keys.find_key(named), PARTS["key-of-another-issuer"]
+        return None, PARTS["issuer-not-trusted" if issuer is None else "key-unknown"]
+
+    def _refused(self, integrity: Part, issuer: Part, at: datetime) -> Verdict:
+        unjudged = PARTS["not-evaluated"]
+        return Verdict(
+            integrity=integrity,
+            issuer=issuer,
+            status=unjudged,
+            validity=unjudged,
+            at=at,
+            freshness=Freshness(keys_as_of=self.trust.as_of),
+            claims=_NOTHING,
+        )
+
+    def _judge(
+        self,
+        claims: dict[str, Any],
+        issuer: TrustedIssuer | None,
+        issuer_part: Part,
+        at: datetime,
+    ) -> Verdict:
+        text = claims.get("identifier")
+        identifier, sound = _read_identifier(text)
+        if issuer is not None and issuer_part.outcome == "valid":
+            issuer_part = _issuer_part(claims, issuer, identifier)
+        status, opened = self._status(claims.get("status"), issuer, at)
+        return Verdict(
+            integrity=PARTS["signature-holds"],
+            issuer=issuer_part,
+            status=status,
+            validity=_validity(claims, at),
+            at=at,
+            freshness=self._freshness(opened),
+            claims=claims,
+            identifier=text if isinstance(text, str) else None,
+            identifier_sound=sound,
+        )
+
+    def _freshness(self, opened: StatusListToken | None) -> Freshness:
+        if opened is None:
+            return Freshness(keys_as_of=self.trust.as_of)
+        return Freshness(opened.issued_at, opened.refresh_at, opened.expires_at, self.trust.as_of)
+
+    def _status(
+        self, claim: Any, issuer: TrustedIssuer | None, at: datetime
+    ) -> tuple[Part, StatusListToken | None]:
+        listed = claim.get("status_list") if isinstance(claim, dict) else None
+        uri = listed.get("uri") if isinstance(listed, dict) else None
+        index = listed.get("idx") if isinstance(listed, dict) else None
+        if not isinstance(uri, str) or type(index) is not int:
+            return PARTS["status-not-published"], None
+        opened = self._open(uri, issuer)
+        if isinstance(opened, str):
+            return PARTS[opened], None
+        try:
+            opened.check_time(at)
+            value = opened.statuses.get(index)
+        except StatusListError as error:
+            code = "status-out-of-range" if error.code == "out-of-range" else error.code
+            return PARTS[code], opened
+        return PARTS[_STATUS_CODES.get(value, "status-value-unknown")], opened
+
+    def _open(self, uri: str, issuer: TrustedIssuer | None) -> StatusListToken | str:
+        """The list of `uri`, signed by the hub or by the issuer itself; or why there is none."""
+        place = (uri, "" if issuer is None else issuer.id)
+        found = self._lists.get(place)
+        if found is None:
+            found = self._lists[place] = self._open_anew(uri, issuer)
+        return found
+
+    def _open_anew(self, uri: str, issuer: TrustedIssuer | None) -> StatusListToken | str:
+        token = self._tokens.get(uri)
+        if token is None:
+            return "status-list-missing"
+        keys = KeysOf([self.trust.hub] if issuer is None else [self.trust.hub, issuer.keys])
+        try:
+            opened = open_status_list(token, keys)
+        except StatusListError:
+            return "status-list-untrusted"
+        return opened if opened.uri == uri else "status-list-other-uri"
+
+
+def verify(
+    credential: str | bytes,
+    *,
+    trust: TrustAnchors,
+    status_tokens: Mapping[str, str | bytes],
+    at: datetime,
+) -> Verdict:
+    """The verdict on one certificate; for several, keep a `Verifier`."""
+    return Verifier(trust, status_tokens).verify(credential, at=at)
+
+
+def _broken(error: JwsError | SdJwtError) -> Part:
+    return Part("invalid", error.code, error.zh, error.en)
+
+
+def _check_signature(jws: bytes, header: Mapping[str, Any], key: VerifyingKey) -> None:
+    check_header(header, typ=TYP, key=key)
+    signed, _, encoded = jws.rpartition(b".")
+    if not key.verify(b64url_decode(encoded, field="signature"), signed):
+        raise JwsError(
+            "signature-invalid",
+            "签名无效，内容被改动或并非所称密钥签发",
+            "the signature does not hold",
+        )
+
+
+def _shown(payload: dict[str, Any], parts: SdJwt) -> dict[str, Any]:
+    claims = reveal(payload, parts.disclosures)
+    hidden = VISIBLE.intersection(claims).difference(payload)
+    if hidden:
+        raise SdJwtError(
+            "must-stay-visible",
+            "必须公开的声明被隐藏",
+            "a claim that must be visible was hidden",
+            field=min(hidden),
+        )
+    return claims
+
+
+def _read_identifier(text: Any) -> tuple[CertificateIdentifier | None, bool | None]:
+    if text is None:
+        return None, None
+    try:
+        return CertificateIdentifier.parse_flagged(text) if isinstance(text, str) else (None, False)
+    except IdentifierError:
+        return None, False
+
+
+def _issuer_part(
+    claims: Mapping[str, Any], issuer: TrustedIssuer, identifier: CertificateIdentifier | None
+) -> Part:
+    if identifier is not None and identifier.issuer != issuer.department:
+        return PARTS["department-mismatch"]
+    if issuer.types is not None and _type_keys(claims).isdisjoint(issuer.types):
+        return PARTS["type-not-allowed"]
+    return PARTS["issuer-trusted"]
+
+
+def _type_keys(claims: Mapping[str, Any]) -> frozenset[str]:
+    vct = claims.get("vct")
+    words = vct.split(":") if isinstance(vct, str) else []
+    return frozenset(words[3:4]) if words[:3] == ["urn", "yici", "certificate"] else frozenset()
+
+
+def _validity(claims: Mapping[str, Any], at: datetime) -> Part:
+    begins, ends, issued = claims.get("nbf"), claims.get("exp"), claims.get("iat")
+    moment = at.timestamp()
+    if not _all_numbers(begins, ends, issued):
+        return PARTS["validity-not-stated"]
+    if issued is not None and issued > moment + CLOCK_SKEW.total_seconds():
+        return PARTS["issued-in-future"]
+    if ends is not None and moment >= ends:
+        return PARTS["expired"]
+    if begins is None:
+        return PARTS["validity-not-stated"]
+    return PARTS["not-yet-valid" if moment < begins else "within-validity"]
+
+
+def _all_numbers(*values: Any) -> bool:
+    numbers: Iterable[Any] = (value for value in values if value is not None)
+    return all(type(value) in (int, float) for value in numbers)

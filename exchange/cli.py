@@ -1,0 +1,235 @@
+"""``yici``: the command line. Imports happen inside commands, so that each starts quickly."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+
+P = ParamSpec("P")
+app = typer.Typer(
+    name="yici",
+    help="一次: data-exchange hub and electronic-certificate library / 政务数据交换与电子证照库",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+audit = typer.Typer(help="Prove the log / 验证日志", no_args_is_help=True)
+system = typer.Typer(help="Departments' systems / 部门应用系统", no_args_is_help=True)
+policy = typer.Typer(help="Policy sets / 规则集", no_args_is_help=True)
+app.add_typer(audit, name="audit")
+app.add_typer(system, name="system")
+app.add_typer(policy, name="policy")
+
+Var = Annotated[Path, typer.Option("--var", help="folder of the embedded installation")]
+VAR = Path("var")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def told(command: Callable[P, int | None]) -> Callable[P, None]:
+    """Say what is wrong in a line each, without a trace, and exit with 2."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        from certstore.errors import CertstoreError
+        from connectors.errors import ConnectorError
+        from exchange.embedded import EmbeddedFault
+        from exchange.errors import HubError, SettingsFault
+
+        try:
+            code = command(*args, **kwargs)
+        except SettingsFault as fault:
+            fail("设置有误 / settings:", *fault.lines)
+        except EmbeddedFault as fault:
+            fail(str(fault))
+        except (HubError, CertstoreError, ConnectorError) as fault:
+            faults = getattr(fault, "faults", ())
+            fail(f"{fault.zh} / {fault.en}", *(f"{f.field}: {f.zh} / {f.en}" for f in faults))
+        else:
+            raise typer.Exit(code or 0)
+
+    return run
+
+
+def fail(*lines: str) -> None:
+    """Print lines to stderr and exit with 2."""
+    for line in lines:
+        typer.echo(line, err=True)
+    raise typer.Exit(2)
+
+
+@app.command()
+@told
+def demo(
+    registers: Annotated[
+        Path | None, typer.Option(help="folder with the three registers; default: generated ones")
+    ] = None,
+    var: Var = VAR,
+) -> int:
+    """Play the whole story on embedded parts / 在内置环境中演示全过程."""
+    from exchange.demo.story import play
+
+    return play(var, registers)
+
+
+@app.command()
+@told
+def serve(
+    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    processes: Annotated[int, typer.Option(min=1, max=64)] = 1,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="serve the embedded installation until stopped")
+    ] = False,
+    var: Var = VAR,
+) -> int | None:
+    """Serve the interface over HTTP / 启动服务."""
+    if embedded:
+        from exchange.demo.stage import serve_embedded
+
+        return serve_embedded(var)
+    import uvicorn
+
+    from exchange.hub import check_before_serving
+
+    check_before_serving()
+    if processes > 1:
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="yici-metrics-"))
+    uvicorn.run(
+        "exchange.app:from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=processes,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=20,
+    )
+    return None
+
+
+@app.command()
+@told
+def worker() -> None:
+    """Run background jobs until stopped / 运行后台任务."""
+    from exchange.jobs import run_worker
+    from exchange.observing import configure_logging
+    from exchange.settings import load_settings
+
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    run_worker(settings)
+
+
+@app.command()
+@told
+def migrate() -> None:
+    """Bring the database to the newest schema (owner's role) / 迁移数据库."""
+    from exchange import migrating
+    from exchange.errors import SettingsFault
+    from exchange.settings import load_settings
+
+    url = load_settings().owner_database_url
+    if url is None:
+        raise SettingsFault(("YICI_OWNER_DATABASE_URL: needed to migrate",))
+    migrating.migrate(url.get_secret_value())
+    typer.echo(f"数据库结构为 {migrating.heads()[0]} / database at {migrating.heads()[0]}")
+
+
+@app.command()
+@told
+def setup() -> None:
+    """Make missing keys, publish the packaged rules, register departments / 初始化."""
+    from connectors.definitions import load_definitions
+    from exchange.departments.records import Department
+    from exchange.hub import build_from_environment
+    from exchange.keys import make_keys
+    from exchange.settings import load_settings
+    from policies.engine import PolicyEngine
+
+    settings = load_settings()
+    definitions = load_definitions().values()
+    made = make_keys(
+        settings.keys_dir,
+        settings.keys_passphrase.get_secret_value(),
+        [definition.department for definition in definitions],
+    )
+    typer.echo(f"新密钥 / keys made: {', '.join(made) or '—'}")
+    hub = build_from_environment()
+    for definition in definitions:
+        hub.publishing.register_department(
+            Department(definition.department, definition.name.zh, definition.name.en)
+        )
+    version = hub.publishing.publish_policy(PolicyEngine.from_directory().text, by="setup")
+    typer.echo(f"规则集 / policy set: {version}")
+
+
+@app.command()
+@told
+def stop(
+    embedded: Annotated[bool, typer.Option("--embedded")] = True,
+    var: Var = VAR,
+) -> None:
+    """Stop the embedded installation / 停止内置环境."""
+    from exchange.demo.stage import stop_embedded
+
+    stop_embedded(var)
+
+
+@policy.command("publish")
+@told
+def publish_policy(
+    rules: Annotated[Path, typer.Argument(help="a folder of .cedar files, or one file")],
+    by: Annotated[str, typer.Option(help="who publishes")],
+) -> None:
+    """Publish a policy set; it counts from the next decision on / 发布规则集."""
+    from exchange.hub import build_from_environment
+
+    files = sorted(rules.glob("*.cedar")) if rules.is_dir() else [rules]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    version = build_from_environment().publishing.publish_policy(text, by=by)
+    typer.echo(f"规则集 / policy set: {version}")
+
+
+@system.command("add")
+@told
+def add_system(
+    client_id: str,
+    department: Annotated[str, typer.Option(help="unified social credit code")],
+    name: Annotated[str, typer.Option()],
+    jwks: Annotated[Path, typer.Option(help="file with the public keys (RFC 7517)")],
+    scope: Annotated[list[str], typer.Option(help="repeat for several")],
+) -> None:
+    """Register a system, or replace its keys and scopes / 登记应用系统."""
+    import json
+
+    from exchange.departments.records import System
+    from exchange.hub import build_from_environment
+
+    build_from_environment().publishing.register_system(
+        System(client_id, department, name, json.loads(jwks.read_text()), frozenset(scope), None)
+    )
+    typer.echo(f"已登记 / registered: {client_id}")
+
+
+@system.command("disable")
+@told
+def disable_system(client_id: str) -> None:
+    """Disable a system at once / 停用应用系统."""
+    from exchange.hub import build_from_environment
+
+    build_from_environment().publishing.disable_system(client_id)
+    typer.echo(f"已停用 / disabled: {client_id}")
