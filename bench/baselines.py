@@ -76,7 +76,9 @@ def naive(server: embedded.EmbeddedPostgres, seconds: float, clients: int = 8) -
             cursor.execute("SELECT size, hash FROM bench_chain WHERE id = 1 FOR UPDATE")
             size, previous = cursor.fetchone()
             link = sha256(bytes(previous) + body.encode()).digest()
-            cursor.execute("INSERT INTO bench_records (number, body) VALUES (%s, %s)", (place, body))
+            cursor.execute(
+                "INSERT INTO bench_records (number, body) VALUES (%s, %s)", (place, body)
+            )
             cursor.execute(
                 "UPDATE bench_chain SET size = %s, hash = %s WHERE id = 1", (size + 1, link)
             )

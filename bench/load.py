@@ -78,7 +78,9 @@ class Load:
         if self._open == 0 and not self._done.done():
             self._done.set_result(None)
 
-    async def run(self, host: str, port: int, connections: int, seconds: float) -> dict[str, object]:
+    async def run(
+        self, host: str, port: int, connections: int, seconds: float
+    ) -> dict[str, object]:
         loop = asyncio.get_running_loop()
         self._open = connections
         started = time.perf_counter()

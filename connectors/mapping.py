@@ -32,7 +32,9 @@ class MappedRow:
 def map_row(row: SourceRow, definition: Definition) -> MappedRow:
     """Map one row. Everything wrong with it is named at once."""
     reading = _Reading(row.values)
-    key = find_key(row.values, definition.record.key)
+    column = definition.record.key.column
+    broken = any(fault.column == column for fault in row.faults)
+    key = None if broken else find_key(row.values, definition.record.key)
     if row.faults:
         return MappedRow(row, key, None, {}, row.faults)
     record = _record(reading, row.row_number, definition)

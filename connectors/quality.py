@@ -6,6 +6,7 @@ in a child process that is stopped at a time limit, limited in memory, and may d
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -79,7 +80,7 @@ class WorkerGate:
 
     def warm(self) -> None:
         """Start the child, so that it loads while the caller reads the source."""
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):  # judging will say why it cannot start
             self._running()
 
     def judge(
@@ -98,7 +99,10 @@ class WorkerGate:
             or dict(list(columns.items())[:1]),
         }
         with self._lock:
-            worker = self._running()
+            try:
+                worker = self._running()
+            except OSError:
+                raise _stopped(definition, None) from None
             try:
                 answer = worker.ask(request, self._time_limit_s)
             except Closed:
@@ -141,7 +145,7 @@ class _Worker:
 
     def __init__(self, memory_limit_bytes: int) -> None:
         self.timed_out = False
-        self._folder = tempfile.TemporaryDirectory(prefix="yici-gate-")
+        self._folder = tempfile.TemporaryDirectory(prefix="yici-gate-", ignore_cleanup_errors=True)
         self.process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "connectors.quality_worker", str(memory_limit_bytes)],
             stdin=subprocess.PIPE,
@@ -176,10 +180,8 @@ class _Worker:
         self.process.kill()
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
-                try:
+                with contextlib.suppress(OSError):  # what cannot be flushed is wanted no more
                     stream.close()
-                except OSError:  # what could not be flushed is not wanted any more
-                    continue
         self.process.wait()
         self._folder.cleanup()
 

@@ -6,11 +6,13 @@ its standard input and output until its input ends. Values leave it masked.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import resource
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from connectors.expectations import EXPECTATIONS
@@ -29,7 +31,10 @@ class CannotJudge(Exception):
 def main(arguments: list[str]) -> int:
     """Limit this process, load Great Expectations, answer requests until the input ends."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold personal data
-    resource.setrlimit(resource.RLIMIT_AS, (int(arguments[0]),) * 2)
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = int(arguments[0])
+    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     requests, answers = _take_over_pipes()
     try:
         suite = _Suite()
@@ -38,11 +43,13 @@ def main(arguments: list[str]) -> int:
         return 1
     while True:
         try:
-            request = receive(requests)
-            answer = _answer(suite, request)
-            send(answers, answer)
+            send(answers, _answer(suite, receive(requests)))
         except Closed:
-            return 0
+            break
+    # The caller removes this folder; if it was killed, nobody else would.
+    with contextlib.suppress(OSError):
+        Path.cwd().rmdir()
+    return 0
 
 
 def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,10 @@ from stdnum.cn import uscc
 from certstore.jws import sign_compact
 from certstore.keys import Es256Signer
 from exchange.app import create_app
+from exchange.certificates.issuing import Issuing
+from exchange.certificates.places import Places
+from exchange.certificates.records import Issuable
+from exchange.certificates.signing import SigningHere
 from exchange.clock import SystemClock
 from exchange.departments.records import SCOPES, Department, System
 from exchange.governance.service import operator
@@ -48,6 +52,13 @@ SERVICE_CENTRE = department("11440000MB2F03456")
 HEALTH = department("11440000MB2G07890")
 CULTURE = department("11440000MB2H02468")
 AUDIT_OFFICE = department("11440000MB2J01357")
+
+
+def credit_code(number: int) -> str:
+    """A valid unified social credit code of an invented enterprise."""
+    return department(f"91440101{number:09d}")
+
+
 ISSUERS = (MARKET, CITY, TRANSPORT)
 EVERYONE = (*ISSUERS, SERVICE_CENTRE, HEALTH, CULTURE, AUDIT_OFFICE)
 PASSPHRASE = secrets.token_hex(16)
@@ -131,6 +142,52 @@ class Served:
             timeout=30,
         )
 
+    def issue_licence(self, number: int = 1, *, holder: str | None = None, **more: Any) -> str:
+        """Issue a business licence as the market regulator's register states it. Its holder id."""
+        holder_id = holder or credit_code(number)
+        row = Issuable(
+            **{
+                "source_key": holder_id,
+                "source_hash": f"{number:064x}",
+                "serial": holder_id,
+                "holder_id_type": "001",
+                "holder_id": holder_id,
+                "holder_name": f"第{number}号有限公司",
+                "fields": {
+                    "name": f"第{number}号有限公司",
+                    "credit_code": holder_id,
+                    "business_scope": "食品销售",
+                    "region": "广州",
+                    "registered_on": "2020-01-15",
+                },
+                "valid_from": date(2020, 1, 15),
+                "valid_until": None,
+                "issued_on": date(2020, 1, 15),
+                "state": "01",
+                "state_since": None,
+                "row_number": number,
+                **more,
+            }
+        )
+        snapshot = self.hub.access.snapshot()
+        issuing = Issuing(
+            self.hub.work,
+            self.clock,
+            Places(self.hub.settings.public_url),
+            self.hub.settings.holder_key_bytes,
+        )
+        signing = SigningHere(self.hub.keys.issuer(MARKET))
+        counts = list(
+            issuing.issue(
+                snapshot.departments[MARKET],
+                snapshot.types["business-licence"],
+                [row],
+                signing=signing,
+            )
+        )
+        assert sum(each.issued + each.revised for each in counts) == 1, counts
+        return holder_id
+
     def register_applicant(self, account: str, id_type: str, holder_id: str, name: str) -> None:
         """Give a holder an account of the built-in provider."""
         self.accounts[account] = secrets.token_urlsafe(12)
@@ -163,7 +220,9 @@ def install(settings: Settings, clock: Any) -> tuple[Hub, dict[str, Es256Signer]
     hub.publishing.publish_policy(PolicyEngine.from_directory().text, by="tests")
     signers: dict[str, Es256Signer] = {}
     for number, code in enumerate(EVERYONE):
-        hub.publishing.register_department(Department(code, f"部门{number}", f"Department {number}"))
+        hub.publishing.register_department(
+            Department(code, f"部门{number}", f"Department {number}")
+        )
         signer = Es256Signer.generate()
         signers[code] = signer
         hub.publishing.register_system(

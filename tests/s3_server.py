@@ -124,3 +124,7 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+        # SeaweedFS leaves its sockets in /tmp, whatever TMPDIR says.
+        for port in ports:
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)

@@ -17,14 +17,14 @@ from connectors.adapters.rows import (
 )
 from connectors.definition_shape import Definition
 
-_MAX_LINES_OF_A_RECORD = 200
+_MAX_LINES_OF_A_RECORD = 100
 
 
 def csv_rows(text: str, definition: Definition) -> Iterator[SourceRow]:
     """Yield every data row of ``text``. Blank lines are no rows.
 
     A quotation mark that never closes would make the csv module take the rest of the file into one
-    cell. So a record over several lines is accepted only when it closes within 200 lines and has
+    cell. So a record over several lines is accepted only when it closes within 100 lines and has
     the header's number of columns; otherwise its first line is one broken row and reading goes on
     at the next line.
     """
@@ -67,6 +67,8 @@ def _header(lines: list[str], definition: Definition) -> tuple[list[str], int]:
             f"表头不是 {definition.source.encoding} 编码",
             f"the header is not in {definition.source.encoding}",
         )
+    # First, so that what follows names columns and not the first row of a file without a header.
+    require_columns(set(definition.source_columns()) - set(header), definition)
     twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
         names = ", ".join(twice)
@@ -75,7 +77,6 @@ def _header(lines: list[str], definition: Definition) -> tuple[list[str], int]:
             f"表头中有重复的列：{names}",
             f"the header names columns twice: {names}",
         )
-    require_columns(set(definition.source_columns()) - set(header), definition)
     return header, at + taken
 
 

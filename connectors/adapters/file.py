@@ -35,9 +35,10 @@ class FileAdapter:
     def _read(self, definition: Definition) -> bytes:
         limit = definition.source.max_bytes
         descriptor = self._open(definition)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _error("source-refused", definition, "不是普通文件", "is not a regular file")
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _error("source-refused", definition, "不是普通文件", "is not a regular file")
             # The size may grow while it is read, so the bytes are counted, not the directory entry.
             content = bytearray()
             while chunk := file.read(min(_CHUNK, limit + 1 - len(content))):

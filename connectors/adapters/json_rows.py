@@ -22,6 +22,9 @@ class _Members(list[tuple[str, Any]]):
     """The members of one JSON object in order, repeated names included."""
 
 
+_BROKEN = object()
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")  # NaN and Infinity: RFC 8259 §6
 
@@ -62,19 +65,21 @@ def json_lines_rows(text: str, definition: Definition) -> Iterator[SourceRow]:
     """Yield every line of ``text`` that is not blank; a line that is not JSON is a broken row."""
     lines = [line for line in text.split("\n") if line.strip()]
     require_rows_within_limit(len(lines), definition)
-    elements: list[Any] = []
-    for line in lines:
-        try:
-            elements.append(_DECODER.decode(line.strip()))
-        except (ValueError, RecursionError):
-            elements.append(None)
+    elements = [_element(line) for line in lines]
     _require_members(elements, definition)
     columns = definition.source_columns()
     for number, (line, element) in enumerate(zip(lines, elements, strict=True), start=1):
-        if element is None:
+        if element is _BROKEN:
             yield broken_row(number, "broken-json", line)
         else:
             yield _row(number, element, definition, columns)
+
+
+def _element(line: str) -> Any:
+    try:
+        return _DECODER.decode(line.strip())
+    except (ValueError, RecursionError):
+        return _BROKEN
 
 
 def _require_members(elements: list[Any], definition: Definition) -> None:

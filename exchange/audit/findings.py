@@ -25,11 +25,14 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Deviation:
-    """At `index` the stored record hashes to `actual`, while the proven tree has `expected`."""
+class Place:
+    """At `index` the stored record hashes to `actual`, while the proven tree has `expected`.
+
+    `actual` is None where no record is stored.
+    """
 
     index: int
-    actual: bytes
+    actual: bytes | None
     expected: bytes
 
 
@@ -41,14 +44,14 @@ class _Sorted:
     moved: list[tuple[int, int]]
 
 
-def name_deviations(deviations: Sequence[Deviation]) -> list[Finding]:
-    """Say of each deviation what was done to which record.
+def name_deviations(places: Sequence[Place]) -> list[Finding]:
+    """Say of each place that deviates what was done to which record.
 
-    A record whose hash is expected elsewhere was moved; one that is expected nowhere was
+    `places` rise by index and hold all of each stretch that deviates anywhere. A record whose hash is expected elsewhere was moved; one that is expected nowhere was
     altered or inserted; a hash that no record has any more was altered or deleted. Records that
     only make room for an insertion or close a gap keep their order and are not named.
     """
-    found = _sort(deviations)
+    found = _sort(places)
     return [
         *(_altered(index) for index in found.altered),
         *(_inserted(index) for index in found.inserted),
@@ -57,16 +60,20 @@ def name_deviations(deviations: Sequence[Deviation]) -> list[Finding]:
     ]
 
 
-def _sort(deviations: Sequence[Deviation]) -> _Sorted:
-    belongs = {deviation.expected: deviation.index for deviation in deviations}
-    present = {deviation.actual for deviation in deviations}
-    strange = {one.index for one in deviations if one.actual not in belongs}
-    gone = {one.index for one in deviations if one.expected not in present}
-    moved = [(one.index, belongs[one.actual]) for one in deviations if one.actual in belongs]
+def _sort(places: Sequence[Place]) -> _Sorted:
+    belongs = {place.expected: place.index for place in places}
+    present = {place.actual for place in places}
+    strange = {p.index for p in places if p.actual is not None and p.actual not in belongs}
+    # That nothing stands at a place is told apart from this, by the gap itself.
+    gone = {p.index for p in places if p.actual is not None and p.expected not in present}
+    order = [(p.index, belongs[p.actual]) for p in places if p.actual in belongs]
     altered = strange & gone
     inserted, lost = strange - gone, gone - strange
-    if inserted or lost:
-        moved = _out_of_order(moved)
+    missing = any(place.actual is None for place in places)
+    if inserted or lost or missing:
+        moved = _out_of_order(order)
+    else:
+        moved = [(at, home) for at, home in order if at != home]
     return _Sorted(sorted(altered), sorted(inserted), sorted(lost), moved)
 
 

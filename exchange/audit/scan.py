@@ -18,6 +18,8 @@ Progress = Callable[[int, int], None]
 """(records read, records in all)."""
 
 LIMIT = 65_536
+MOST_SHIFT = 16
+"""How many insertions or deletions, whose gap was closed, the tail is searched for."""
 UNKNOWN = bytes(HASH_SIZE)
 """Stands for a hash that nothing stored tells."""
 
@@ -33,17 +35,20 @@ class Block:
     actual: list[bytes]
     claimed: list[bytes]
     from_tile: bool
-    missing: int
+    missing: frozenset[int]
 
     @property
     def differs(self) -> bool:
-        """Whether records and claim disagree anywhere, a missing record aside."""
+        """Whether records and claim disagree anywhere; a missing record counts as claimed."""
         return self.actual != self.claimed
 
 
 @dataclass(slots=True)
 class Scan:
-    """What one pass found. `size` is the number of records the log should have."""
+    """What one pass found. `size` is the number of records the log should have.
+
+    `last_leaves` and `next_leaves` are the hashes just before and just after the tail.
+    """
 
     size: int
     actual_roots: list[bytes] = field(default_factory=list)
@@ -59,6 +64,8 @@ class Scan:
     damaged_tiles: list[int] = field(default_factory=list)
     kept: Block | None = None
     deviating_more: list[int] = field(default_factory=list)
+    last_leaves: list[bytes] = field(default_factory=list)
+    next_leaves: list[bytes] = field(default_factory=list)
 
 
 def scan(
@@ -86,6 +93,8 @@ def _blocks(evidence: Evidence, found: Scan) -> Iterator[tuple[int, list[Row]]]:
     for row in evidence.rows():
         if not 0 <= row.index < found.size:
             _extend(found.beyond, row.index)
+            if len(found.next_leaves) < MOST_SHIFT and row.index >= 0:
+                found.next_leaves.append(leaf_hash(row.body))
             continue
         while row.index >= first + WIDTH:
             yield first, rows
@@ -155,13 +164,10 @@ def _read_block(found: Scan, first: int, rows: list[Row], tile: list[bytes] | No
             _note(found.leaf_mismatches, row.index)
         if row.has_columns and not _columns_agree(row):
             _note(found.column_mismatches, row.index)
-    missing = width - len(rows)
-    if missing:
-        present = {row.index - first for row in rows}
-        for at in range(width):
-            if at not in present:
-                _extend(found.gaps, first + at)
-                actual[at] = claimed[at]
+    missing = frozenset(range(width)).difference(row.index - first for row in rows)
+    for at in sorted(missing):
+        _extend(found.gaps, first + at)
+        actual[at] = claimed[at]
     return Block(first // WIDTH, actual, claimed, tile is not None, missing)
 
 
@@ -184,10 +190,10 @@ def _file(found: Scan, block: Block) -> None:
         return
     actual = root_of(block.actual)
     found.actual_roots.append(actual)
-    if not block.differs:
-        found.claimed_roots.append(actual)
+    found.claimed_roots.append(root_of(block.claimed) if block.differs else actual)
+    found.last_leaves = block.actual[-MOST_SHIFT:]
+    if not block.differs and not block.missing:
         return
-    found.claimed_roots.append(root_of(block.claimed))
     if len(found.deviating) * WIDTH < LIMIT:
         found.deviating[block.number] = block
     else:

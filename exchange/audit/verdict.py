@@ -94,7 +94,7 @@ def _decide_apart(found: Scan, frontier: Frontier, upper: Sequence[bytes]) -> Ve
         for theirs, mine in zip(block.claimed, block.actual, strict=True)
         if theirs != mine
     }
-    tail, wrong = _decide_tail(found.tail, low, moved) if found.tail else ([], [])
+    tail, wrong = _decide_tail(found, low, moved) if found.tail else ([], [])
     unproven.extend((blocks_end + first, blocks_end + last) for first, last in wrong)
     return Verdict(roots, tail, unproven)
 
@@ -132,12 +132,14 @@ def _readings(found: Scan, upper: Sequence[bytes], start: int, end: int) -> Iter
 
 
 def _decide_tail(
-    tail: Block, spans: Sequence[Span], moved: Mapping[bytes, bytes]
+    found: Scan, spans: Sequence[Span], moved: Mapping[bytes, bytes]
 ) -> tuple[list[bytes], list[tuple[int, int]]]:
     """The tail's leaves, subtree by subtree, and the ranges that stay unproven.
 
     `moved` leads from a hash that is missing in an earlier block to the one found in its place.
     """
+    tail = found.tail
+    assert tail is not None
     leaves = list(tail.claimed)
     wrong: list[Span] = []
     for span in spans:
@@ -152,18 +154,31 @@ def _decide_tail(
             else:
                 leaves[part] = tail.claimed[part]
                 wrong.append(span)
-    exchanged = [moved.get(leaf, leaf) for leaf in leaves]
-    for span in list(wrong):
-        if _holds(exchanged, span):
-            part = slice(span.first, span.first + span.count)
-            leaves[part] = exchanged[part]
-            wrong.remove(span)
+    wrong = _adopt(leaves, [moved.get(leaf, leaf) for leaf in leaves], wrong)
+    around = [*found.last_leaves, *tail.actual, *found.next_leaves]
+    start = len(found.last_leaves)
+    for by in range(-start, len(found.next_leaves) + 1):
+        shifted = around[start + by : start + by + len(leaves)]
+        wrong = _adopt(leaves, shifted, wrong)
     swapped = _find_swap(leaves, wrong)
     if swapped is not None:
         first, second = swapped
         leaves[first], leaves[second] = leaves[second], leaves[first]
         wrong = []
     return leaves, [(span.first, span.first + span.count - 1) for span in wrong]
+
+
+def _adopt(leaves: list[bytes], trial: Sequence[bytes], wrong: Sequence[Span]) -> list[Span]:
+    """Take from `trial` every wrong subtree that it makes right; those that stay wrong."""
+    still = []
+    for span in wrong:
+        if _holds(trial, span):
+            leaves[span.first : span.first + span.count] = trial[
+                span.first : span.first + span.count
+            ]
+        else:
+            still.append(span)
+    return still
 
 
 def _mix(tail: Block, span: Span) -> list[bytes] | None:
@@ -200,4 +215,5 @@ def _find_swap(leaves: Sequence[bytes], wrong: Sequence[Span]) -> tuple[int, int
 
 
 def _holds(leaves: Sequence[bytes], span: Span) -> bool:
-    return root_of(leaves[span.first : span.first + span.count]) == span.root
+    within = leaves[span.first : span.first + span.count]
+    return len(within) == span.count and root_of(within) == span.root

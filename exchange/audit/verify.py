@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from exchange.audit import findings as name
 from exchange.audit.errors import LogUnusable, NoteRefused
 from exchange.audit.evidence import Evidence, StoredHead
-from exchange.audit.findings import Deviation, Finding
+from exchange.audit.findings import Finding, Place
 from exchange.audit.merkle import EMPTY_ROOT, Frontier, root_of, split_hashes
 from exchange.audit.notes import Checkpoint, NoteVerifier, open_checkpoint
 from exchange.audit.scan import UNKNOWN, Block, Progress, Scan, scan
@@ -233,15 +233,8 @@ def _true_leaves(block: Block, found: Scan, verdict: Verdict) -> list[bytes]:
 
 
 def _record_findings(found: Scan, verdict: Verdict) -> Iterator[Finding]:
-    deviations = [
-        Deviation(block.number * WIDTH + at, actual, expected)
-        for block in _blocks(found)
-        for at, (actual, expected) in enumerate(
-            zip(block.actual, _true_leaves(block, found, verdict), strict=True)
-        )
-        if actual != expected and UNKNOWN not in (actual, expected)
-    ]
-    named = name.name_deviations(deviations)
+    places = list(_places(found, verdict))
+    named = name.name_deviations(places)
     if found.deviating_more:
         # The last deviating block was read without those after it: its end tells nothing.
         edge = max(found.deviating) * WIDTH
@@ -249,7 +242,7 @@ def _record_findings(found: Scan, verdict: Verdict) -> Iterator[Finding]:
         yield _many(found)
     yield from named
     yield from _absences(found)
-    told = {deviation.index for deviation in deviations}
+    told = {place.index for place in places if place.actual != place.expected}
     for index in found.leaf_mismatches:
         if index not in told:
             yield name.leaf_altered(index)
@@ -258,6 +251,18 @@ def _record_findings(found: Scan, verdict: Verdict) -> Iterator[Finding]:
             yield name.column_altered(index)
     for first, last in verdict.unproven:
         yield name.unproven(first, last)
+
+
+def _places(found: Scan, verdict: Verdict) -> Iterator[Place]:
+    """Every place of the blocks that deviate from what is true."""
+    for block in _blocks(found):
+        true = _true_leaves(block, found, verdict)
+        if block.actual == true and not block.missing:
+            continue
+        for at, (actual, expected) in enumerate(zip(block.actual, true, strict=True)):
+            if expected != UNKNOWN:
+                stored = None if at in block.missing else actual
+                yield Place(block.number * WIDTH + at, stored, expected)
 
 
 def _many(found: Scan) -> Finding:

@@ -11,9 +11,9 @@ from uuid import UUID
 class AuthorizationFacts:
     """What a decision needs to know of an authorization.
 
-    Exactly one of ``certificate_type`` and ``material_kind`` is given. ``basis`` is holder or
-    entrusted. ``valid_from`` and ``valid_until`` are None until it is granted. ``state`` is one
-    of requested, granted, refused, withdrawn.
+    Exactly one of ``certificate_type`` and ``material_kind`` is given. ``valid_from`` and
+    ``valid_until`` are None until it is granted. ``state`` is one of requested, granted,
+    refused, withdrawn.
     """
 
     id: UUID
@@ -21,7 +21,6 @@ class AuthorizationFacts:
     item: str
     case_number: str
     holder_key: bytes
-    basis: str
     certificate_type: str | None
     material_kind: str | None
     fields: frozenset[str]

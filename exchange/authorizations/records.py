@@ -52,7 +52,6 @@ class Authorization:
             item=self.item,
             case_number=self.case_number,
             holder_key=self.holder_key,
-            basis=self.basis,
             certificate_type=self.certificate_type,
             material_kind=self.material_kind,
             fields=self.fields,

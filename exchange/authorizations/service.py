@@ -65,9 +65,7 @@ class Authorizations:
         self._signer = signer
         self._issuer = issuer
 
-    def request(
-        self, permitted: Permitted, case: UUID, asked: Sequence[Asked]
-    ) -> list[Authorization]:
+    def request(self, permitted: Permitted, case: UUID, asked: Sequence[Asked]) -> list[Told]:
         """Ask the holder of a case for one authorization per material.
 
         Asking again for the same while it waits gives the one that waits.
@@ -88,7 +86,7 @@ class Authorizations:
                 new = [each for each in wanted if each is not None]
                 found = self._add(work, permitted, own, new)
                 work.commit()
-                return found
+                return [self._told(each, snapshot) for each in found]
         beyond = next(each for each, way in zip(asked, wanted, strict=True) if way is None)
         raise self._access.refuse(
             permitted.caller,

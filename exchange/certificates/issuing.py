@@ -11,24 +11,23 @@ certificates at once meet at the primary key; the later one decides anew.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg2.errors import DeadlockDetected, UniqueViolation
 
+from certstore.errors import CertstoreError
 from certstore.holders import Holder, holder_key
 from certstore.identifiers import CertificateIdentifier
-from certstore.issue import CertificateDraft
-from certstore.types import CertificateType, Title
-from exchange.audit.records import prepare
+from certstore.types import CertificateType
+from exchange.audit.records import PreparedRecord, prepare
 from exchange.certificates import copying, repository
-from exchange.certificates.copying import Signed
+from exchange.certificates.chunks import Chunk, SignedChunk, ToSign
 from exchange.certificates.places import Places
 from exchange.certificates.planning import Plan, Planned, make_plan
 from exchange.certificates.records import Counts, Issuable, Slot, civil_day
@@ -60,15 +59,13 @@ class _Order:
 
 @dataclass(frozen=True, slots=True)
 class _Intent:
-    """A batch between its first and its third act."""
+    """A batch between its first and its third act; without anything to issue it has none."""
 
     rows: Sequence[Issuable]
     plan: Plan
-    batch: UUID | None
-    issued_at: datetime
-    slots: Sequence[Slot]
-    drafts: Sequence[CertificateDraft]
-    signed: Future[list[str]] | None
+    slots: Sequence[Slot] = ()
+    chunk: Chunk | None = None
+    signed: Future[SignedChunk] | None = None
 
 
 class Issuing:
@@ -106,105 +103,137 @@ class Issuing:
         while waiting:
             yield self._finish(order, waiting.popleft())
 
-    def _intend(self, order: _Order, rows: Sequence[Issuable]) -> _Intent:
-        """Decide, commit the intent, have it signed."""
+    def _intend(self, order: _Order, rows: Sequence[Issuable], *, check: bool = False) -> _Intent:
+        """Decide, commit the intent, have it signed.
+
+        The key's own check of a row against its type comes last and costs one pass; ``check``
+        makes the plan look first, once that has refused a row.
+        """
         issuer, kind = order.issuer, order.kind
-
-        def check(row: Issuable) -> None:
-            CertificateIdentifier(kind.code, issuer.code, row.serial, 1)
-            assert row.valid_from is not None  # noqa: S101  # planning refused the others
-            kind.check(
-                issuer=issuer.code, holder=_holder(row), fields=row.fields,
-                valid_from=row.valid_from, valid_until=row.valid_until,
-            )  # fmt: skip
-
+        serials = sorted({row.serial for row in rows})
         with self._work.begin() as work:
-            histories = repository.histories(
-                work.connection, issuer.code, kind.code, sorted({row.serial for row in rows})
+            histories = repository.histories(work.connection, issuer.code, kind.code, serials)
+            plan = make_plan(
+                rows, histories, _check_of(order) if check else _check_nothing, pull=order.pull
             )
-            plan = make_plan(rows, histories, check, pull=order.pull)
             if not plan.versions:
-                return _Intent(rows, plan, None, work.now, (), (), None)
+                return _Intent(rows, plan)
             batch = self._clock.new_id()
             slots = self._slots.allocate(work.connection, issuer.code, len(plan.versions))
             repository.add_batch(
-                work.connection, batch=batch, issuer=issuer.code, type_code=kind.code,
-                planned=len(plan.versions), pull=order.pull, now=work.now,
-            )  # fmt: skip
+                work.connection,
+                batch=batch,
+                issuer=issuer.code,
+                type_code=kind.code,
+                planned=len(plan.versions),
+                pull=order.pull,
+                now=work.now,
+            )
             work.commit()
             issued_at = work.now
-        drafts = [
-            self._draft(order, planned, slot, issued_at)
-            for planned, slot in zip(plan.versions, slots, strict=True)
-        ]
-        signed = order.signing.submit(
-            drafts, issuer_uri=self._places.issuer(issuer.code), issued_at=issued_at
-        )
-        return _Intent(rows, plan, batch, issued_at, slots, drafts, signed)
+        chunk = self._chunk(order, plan, slots, batch, issued_at)
+        return _Intent(rows, plan, slots, chunk, order.signing.submit(chunk))
 
-    def _draft(
-        self, order: _Order, planned: Planned, slot: Slot, issued_at: datetime
-    ) -> CertificateDraft:
-        row, issuer = planned.row, order.issuer
+    def _chunk(
+        self, order: _Order, plan: Plan, slots: Sequence[Slot], batch: UUID, issued_at: datetime
+    ) -> Chunk:
+        issuer = order.issuer.code
+        today = civil_day(issued_at)
+        return Chunk(
+            issuer=order.issuer,
+            kind=order.kind,
+            issuer_uri=self._places.issuer(issuer),
+            status_uris={
+                number: self._places.status_list(issuer, number)
+                for number in {slot.number for slot in slots}
+            },
+            issued_at=issued_at,
+            batch=batch,
+            versions=[
+                self._to_sign(planned, slot, today)
+                for planned, slot in zip(plan.versions, slots, strict=True)
+            ],
+        )
+
+    def _to_sign(self, planned: Planned, slot: Slot, today: date) -> ToSign:
+        row = planned.row
         assert row.valid_from is not None  # noqa: S101  # planning refused the others
-        return CertificateDraft(
-            identifier=CertificateIdentifier(
-                order.kind.code, issuer.code, row.serial, planned.version
-            ),
-            type=order.kind,
-            issuer_name=Title(issuer.name_zh, issuer.name_en),
-            holder=_holder(row),
-            fields=row.fields,
-            issued_on=row.issued_on or civil_day(issued_at),
-            valid_from=row.valid_from,
-            valid_until=row.valid_until,
-            status_uri=self._places.status_list(issuer.code, slot.number),
-            status_index=slot.index,
+        return ToSign(
+            row.serial,
+            planned.version,
+            row.holder_id_type,
+            row.holder_id,
+            row.holder_name,
+            holder_key(self._holder_hmac_key, row.holder_id_type, row.holder_id),
+            row.fields,
+            row.valid_from,
+            row.valid_until,
+            row.issued_on or today,
+            slot.number,
+            slot.index,
+            row.source_key,
+            row.source_hash,
         )
 
     def _finish(self, order: _Order, intent: _Intent) -> Counts:
-        """Commit the outcome; where another was faster, decide anew."""
-        for _ in range(_ATTEMPTS):
+        """Commit the outcome. Where a row was refused or another was faster, decide anew."""
+        for attempt in range(_ATTEMPTS):
             try:
                 self._commit(order, intent)
-            except (UniqueViolation, DeadlockDetected):
-                intent = self._intend(order, intent.rows)
+            except (CertstoreError, UniqueViolation, DeadlockDetected):
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                intent = self._intend(order, intent.rows, check=True)
             else:
-                return _counts(intent.plan)
-        self._commit(order, intent)
+                break
         return _counts(intent.plan)
 
     def _commit(self, order: _Order, intent: _Intent) -> None:
-        if intent.batch is None or intent.signed is None:
+        if intent.chunk is None or intent.signed is None:
             return
-        credentials = intent.signed.result()
-        key = self._holder_hmac_key
-        signed = [
-            Signed(
-                planned, draft, slot, holder_key(key, draft.holder.id_type, draft.holder.id),
-                credential,
-            )
-            for planned, draft, slot, credential in zip(
-                intent.plan.versions, intent.drafts, intent.slots, credentials, strict=True
-            )
-        ]  # fmt: skip
-        changes = copying.status_changes_of(signed)
+        signed = intent.signed.result()
+        issuer, versions = order.issuer.code, intent.plan.versions
+        changes = copying.status_changes_of(versions, intent.slots)
         with self._work.begin() as work:
             if changes:
                 repository.lock_status_lists(
-                    work.connection, order.issuer.code, (slot.number for slot, _ in changes)
+                    work.connection, issuer, (slot.number for slot, _ in changes)
                 )
-            copying.copy_certificates(
-                work.connection, signed, issued_at=intent.issued_at, batch=intent.batch
-            )
+            copying.copy_certificates(work.connection, signed.lines)
             copying.copy_events(
-                work.connection, signed, now=work.now, recorded_by=order.recorded_by
+                work.connection,
+                issuer,
+                order.kind.code,
+                versions,
+                now=work.now,
+                recorded_by=order.recorded_by,
             )
             if changes:
-                copying.copy_status_changes(work.connection, order.issuer.code, changes, work.now)
-            repository.finish_batch(work.connection, intent.batch, work.now)
-            work.record(_record(order, intent, credentials, work.now))
+                copying.copy_status_changes(work.connection, issuer, changes, work.now)
+            repository.finish_batch(work.connection, intent.chunk.batch, work.now)
+            work.record(_record(order, intent.chunk, signed, work.now))
             work.commit()
+
+
+def _check_nothing(row: Issuable) -> None:
+    return None
+
+
+def _check_of(order: _Order) -> Callable[[Issuable], None]:
+    issuer, kind = order.issuer.code, order.kind
+
+    def check(row: Issuable) -> None:
+        CertificateIdentifier(kind.code, issuer, row.serial, 1)
+        assert row.valid_from is not None  # noqa: S101  # planning refused the others
+        kind.check(
+            issuer=issuer,
+            holder=Holder(row.holder_id_type, row.holder_id, row.holder_name),
+            fields=row.fields,
+            valid_from=row.valid_from,
+            valid_until=row.valid_until,
+        )
+
+    return check
 
 
 def _chunks(rows: Iterable[Issuable]) -> Iterator[list[Issuable]]:
@@ -219,12 +248,12 @@ def _chunks(rows: Iterable[Issuable]) -> Iterator[list[Issuable]]:
         yield chunk
 
 
-def _holder(row: Issuable) -> Holder:
-    return Holder(row.holder_id_type, row.holder_id, row.holder_name)
+def _first_versions(plan: Plan) -> int:
+    return sum(planned.version == 1 for planned in plan.versions)
 
 
 def _counts(plan: Plan) -> Counts:
-    first = sum(planned.version == 1 for planned in plan.versions)
+    first = _first_versions(plan)
     return Counts(
         issued=plan.issued_before + first,
         revised=plan.revised_before + len(plan.versions) - first,
@@ -234,19 +263,17 @@ def _counts(plan: Plan) -> Counts:
     )
 
 
-def _record(order: _Order, intent: _Intent, credentials: Sequence[str], now: datetime) -> Any:
-    """The log's record of a batch: ``result`` is SHA-256 over the sorted SHA-256 of its
-    credentials, so that a department can show later what exactly it issued."""
-    digests = sorted(hashlib.sha256(each.encode()).digest() for each in credentials)
-    first = sum(planned.version == 1 for planned in intent.plan.versions)
+def _record(order: _Order, chunk: Chunk, signed: SignedChunk, now: datetime) -> PreparedRecord:
+    first = sum(each.version == 1 for each in chunk.versions)
+    count = len(chunk.versions)
     return prepare(
         "issue",
         now,
         department=order.issuer.code,
         type=order.kind.key,
-        count=len(credentials),
-        counts={"issued": first, "revised": len(credentials) - first},
-        result=hashlib.sha256(b"".join(digests)).digest(),
-        batch=str(intent.batch),
+        count=count,
+        counts={"issued": first, "revised": count - first},
+        result=signed.digest,
+        batch=str(chunk.batch),
         outcome="done",
     )

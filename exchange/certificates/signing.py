@@ -10,28 +10,26 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from datetime import datetime
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Protocol
 
-from certstore.issue import CertificateDraft, sign_chunk
+from certstore.errors import CertstoreError
 from certstore.keys import Signer, load_signer
+from exchange.certificates.chunks import Chunk, SignedChunk, sign
 
 __all__ = ["BrokenProcessPool", "KeyFile", "Signing", "SigningHere", "signing_pool"]
 
 
 class Signing(Protocol):
-    """Signs chunks of drafts for one issuer."""
+    """Signs chunks for one issuer."""
 
-    def submit(
-        self, drafts: Sequence[CertificateDraft], *, issuer_uri: str, issued_at: datetime
-    ) -> Future[list[str]]:
-        """Have a chunk signed; the future gives the credentials in the drafts' order."""
+    def submit(self, chunk: Chunk) -> Future[SignedChunk]:
+        """Have a chunk signed. The future fails with FieldErrors for a row its type refuses."""
         ...
 
 
@@ -41,13 +39,12 @@ class SigningHere:
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
 
-    def submit(
-        self, drafts: Sequence[CertificateDraft], *, issuer_uri: str, issued_at: datetime
-    ) -> Future[list[str]]:
-        done: Future[list[str]] = Future()
-        done.set_result(
-            sign_chunk(drafts, self._signer, issuer_uri=issuer_uri, issued_at=issued_at)
-        )
+    def submit(self, chunk: Chunk) -> Future[SignedChunk]:
+        done: Future[SignedChunk] = Future()
+        try:
+            done.set_result(sign(chunk, self._signer))
+        except CertstoreError as refusal:
+            done.set_exception(refusal)
         return done
 
 
@@ -67,10 +64,8 @@ class _Pool:
     def __init__(self, executor: ProcessPoolExecutor) -> None:
         self._executor = executor
 
-    def submit(
-        self, drafts: Sequence[CertificateDraft], *, issuer_uri: str, issued_at: datetime
-    ) -> Future[list[str]]:
-        return self._executor.submit(_sign, drafts, issuer_uri, issued_at)
+    def submit(self, chunk: Chunk) -> Future[SignedChunk]:
+        return self._executor.submit(_sign, chunk)
 
 
 @contextlib.contextmanager
@@ -111,6 +106,6 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _sign(drafts: Sequence[CertificateDraft], issuer_uri: str, issued_at: datetime) -> list[str]:
+def _sign(chunk: Chunk) -> SignedChunk:
     assert _signer is not None  # noqa: S101  # the initializer loaded it or broke the pool
-    return sign_chunk(drafts, _signer, issuer_uri=issuer_uri, issued_at=issued_at)
+    return sign(chunk, _signer)

@@ -69,8 +69,16 @@ class Tokens:
         Raises:
             InvalidClient: unknown client, disabled, or an assertion that does not hold.
         """
-        client_id = assertions.claimed_client(assertion)
-        now = self._clock.now()
+        try:
+            client_id = assertions.claimed_client(assertion)
+            caller = self._authenticated(client_id, assertion, scope)
+        except HubError as refused:
+            # A claimed client that is not registered is any stranger's text: it is not kept.
+            self._record_refusal(assertion, refused)
+            raise
+        return self._mint(caller), caller.scopes
+
+    def _authenticated(self, client_id: str, assertion: str, scope: str | None) -> Caller:
         with self._work.begin() as work:
             system = self._governance.current(work.connection).systems.get(client_id)
             if system is None or system.disabled_at is not None:
@@ -80,24 +88,55 @@ class Tokens:
                 client_id,
                 system.jwks,
                 audiences=(f"{self._issuer}/oauth/token", self._issuer),
-                now=now,
+                now=work.now,
             )
             if not repository.use_assertion(work.connection, verified):
                 raise assertions.InvalidClient(
                     "断言已被使用过,jti 须每次不同。",
                     "The assertion was used before; jti must be new each time.",
                 )
-            repository.forget_expired_assertions(work.connection, now)
+            asked = frozenset((scope or "").split())
+            if asked - system.scopes:
+                raise HubError(
+                    "申请的 scope 未登记。",
+                    "A scope was asked for that is not registered.",
+                    code="bad-request",
+                    members={"error": "invalid_scope"},
+                )
+            repository.forget_expired_assertions(work.connection, work.now)
+            work.record(
+                prepare(
+                    "token-issued",
+                    work.now,
+                    department=system.department,
+                    system=client_id,
+                    key=verified.key or None,
+                    outcome="done",
+                )
+            )
             work.commit()
-        asked = frozenset((scope or "").split())
-        granted = system.scopes & asked if asked else system.scopes
-        if asked - system.scopes:
-            raise HubError(
-                "申请的 scope 未登记。", "A scope was asked for that is not registered.",
-                code="bad-request", members={"error": "invalid_scope"},
-            )  # fmt: skip
-        caller = Caller("system", client_id, system.department, granted, key=verified.key)
-        return self._mint(caller), granted
+        return Caller(
+            "system", client_id, system.department, asked or system.scopes, key=verified.key
+        )
+
+    def _record_refusal(self, assertion: str, refused: HubError) -> None:
+        with self._work.begin() as work:
+            systems = self._governance.current(work.connection).systems
+            try:
+                system = systems.get(assertions.claimed_client(assertion))
+            except assertions.InvalidClient:
+                system = None
+            work.record(
+                prepare(
+                    "token-refused",
+                    work.now,
+                    department=system.department if system else None,
+                    system=system.client_id if system else None,
+                    outcome="refused",
+                    reason=str(refused.members.get("error", refused.code)),
+                )
+            )
+            work.commit()
 
     def sign_in(self, account: str, password: str) -> tuple[str, Applicant]:
         """Sign an applicant in with the built-in provider.

@@ -20,7 +20,7 @@ from exchange.audit.log import (
     receipt_for,
     receipts,
 )
-from exchange.audit.merkle import leaf_hash, verify_consistency, verify_inclusion
+from exchange.audit.merkle import leaf_hash, root_of, verify_consistency, verify_inclusion
 from exchange.audit.notes import NoteVerifier, open_checkpoint
 from exchange.audit.receipts import verify_receipt
 from exchange.audit.records import prepare
@@ -133,9 +133,9 @@ def test_proofs_across_all_levels_hold(log: Log, application: Any) -> None:
         roots = {}
         for size in (1, 255, 256, 257, 65_535, 65_536, 65_537, 66_199):
             proof = consistency(cursor, size, total)
-            cursor.execute("SELECT leaf FROM audit_records WHERE index < %s ORDER BY index", (size,))
-            from exchange.audit.merkle import root_of
-
+            cursor.execute(
+                "SELECT leaf FROM audit_records WHERE index < %s ORDER BY index", (size,)
+            )
             roots[size] = root_of([bytes(leaf) for (leaf,) in cursor.fetchall()])
             verify_consistency(size, total, proof, roots[size], head.root)
         for size, root in roots.items():

@@ -32,7 +32,9 @@ ORIGIN = "hub.example/log"
 
 
 def signer(name: str = ORIGIN, seed: int = 1) -> NoteSigner:
-    return NoteSigner.from_private_key(name, Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32))
+    return NoteSigner.from_private_key(
+        name, Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+    )
 
 
 def test_the_note_of_the_specification_opens() -> None:

@@ -100,7 +100,9 @@ def test_a_proof_without_record_parses_but_proves_nothing() -> None:
 def test_another_record_in_the_extra_line_is_refused() -> None:
     receipt = receipts(5)[3]
     forged = base64.b64encode(RECORDS[2]).decode()
-    lines = [f"extra {forged}" if line.startswith("extra ") else line for line in receipt.split("\n")]
+    lines = [
+        f"extra {forged}" if line.startswith("extra ") else line for line in receipt.split("\n")
+    ]
     with pytest.raises(ReceiptRefused):
         verify_receipt("\n".join(lines), VKEY, ORIGIN)
 

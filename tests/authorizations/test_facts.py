@@ -27,7 +27,6 @@ GRANTED = AuthorizationFacts(
     item="item",
     case_number="2026-1",
     holder_key=HOLDER,
-    basis="holder",
     certificate_type="business-licence",
     material_kind=None,
     fields=frozenset({"name", "credit_code"}),

@@ -1,0 +1,5 @@
+"""``python -m exchange`` is ``yici``."""
+
+from exchange.cli import main
+
+main()

@@ -1,0 +1,184 @@
+"""The hub as an applicant sees it: one's own requests, documents, and who looked at what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import UUID
+
+from exchange.client.cases import Authorization, Case, Document, Names
+from exchange.client.transport import Reply, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One use of one's data: who looked, for which case, on which basis, at what."""
+
+    index: int
+    at: str
+    kind: str
+    outcome: str
+    reason: str | None
+    department: str
+    department_name: Names | None
+    unit: str | None
+    case_number: str | None
+    basis: str | None
+    certificate_type: str | None
+    fields: tuple[str, ...]
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Seen:
+        """Read one of ``lookups``."""
+        name = value["department_name"]
+        return cls(
+            index=value["index"],
+            at=value["at"],
+            kind=value["kind"],
+            outcome=value["outcome"],
+            reason=value["reason"],
+            department=value["department"],
+            department_name=Names.of(name) if name else None,
+            unit=value["unit"],
+            case_number=value["case_number"],
+            basis=value["basis"],
+            certificate_type=value["certificate_type"],
+            fields=tuple(value["fields"]),
+        )
+
+
+class Applicant:
+    """A signed-in applicant. Use it as a context manager; :meth:`sign_in` makes one."""
+
+    def __init__(self, transport: Transport, token: str, name: str) -> None:
+        self._transport = transport
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self.name = name
+
+    @classmethod
+    def sign_in(
+        cls,
+        base_url: str,
+        account: str,
+        password: str,
+        *,
+        timeout: float = 30.0,
+        verify: Any = True,
+        transport: Transport | None = None,
+    ) -> Applicant:
+        """Sign in with the hub's built-in provider.
+
+        Raises:
+            YiciProblem: 401 for a wrong account or password, 429 while the account rests.
+        """
+        transport = transport or Transport(base_url, timeout=timeout, verify=verify)
+        try:
+            session = transport.send(
+                "POST",
+                "/v1/me/sessions",
+                idempotent=False,
+                json={"account": account, "password": password},
+            ).json()
+        except BaseException:
+            transport.close()
+            raise
+        return cls(transport, session["access_token"], session["name"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def cases(self) -> Iterator[Case]:
+        """The cases about oneself with their checklists, newest first."""
+        return (Case.of(each) for each in self._pages("/v1/me/cases", "cases"))
+
+    def authorizations(self) -> Iterator[Authorization]:
+        """What was asked of oneself, in plain words, newest first."""
+        pages = self._pages("/v1/me/authorizations", "authorizations")
+        return (Authorization.of(each) for each in pages)
+
+    def requests(self, case: UUID | None = None) -> list[Authorization]:
+        """What waits for a decision, perhaps of one case only."""
+        return [
+            each
+            for each in self.authorizations()
+            if each.state == "requested" and case in (None, each.case)
+        ]
+
+    def grant(
+        self,
+        authorization: UUID,
+        *,
+        fields: Sequence[str] | None = None,
+        uses: int | None = None,
+        days: int | None = None,
+    ) -> Authorization:
+        """Agree to what was asked, or to less; never to more.
+
+        Raises:
+            YiciProblem: 403 for more than was asked, 404, 409 where it was decided already.
+        """
+        limits = {
+            "fields": list(fields) if fields is not None else None,
+            "uses": uses,
+            "days": days,
+        }
+        agreed = {name: value for name, value in limits.items() if value is not None}
+        return self._decide(authorization, "grant", json=agreed)
+
+    def refuse(self, authorization: UUID) -> Authorization:
+        """Refuse what was asked. Raises YiciProblem (404, 409)."""
+        return self._decide(authorization, "refuse")
+
+    def withdraw(self, authorization: UUID) -> Authorization:
+        """Withdraw a grant; it counts no more from the next lookup on. Raises YiciProblem."""
+        return self._decide(authorization, "withdraw")
+
+    def upload(
+        self, case: UUID, material: str, content: bytes, *, file_name: str, media_type: str
+    ) -> tuple[Document, Case]:
+        """Give a document for a material. The same content again changes nothing.
+
+        Raises:
+            YiciProblem: 413 too large, 415 neither PDF, PNG nor JPEG, 404, 409.
+        """
+        answer = self._send(
+            "POST",
+            f"/v1/me/cases/{case}/materials/{material}",
+            idempotent=True,
+            files={"file": (file_name, content, media_type)},
+        ).json()
+        return Document.of(answer["document"]), Case.of(answer["case"])
+
+    def documents(self) -> Iterator[Document]:
+        """The documents one gave, newest first."""
+        return (Document.of(each) for each in self._pages("/v1/me/materials", "documents"))
+
+    def lookups(self) -> Iterator[Seen]:
+        """Every lookup of one's data, refused ones too, newest first."""
+        return (Seen.of(each) for each in self._pages("/v1/me/lookups", "lookups"))
+
+    def _decide(self, authorization: UUID, decision: str, **content: Any) -> Authorization:
+        path = f"/v1/me/authorizations/{authorization}/{decision}"
+        return Authorization.of(self._send("POST", path, idempotent=False, **content).json())
+
+    def _pages(self, path: str, name: str) -> Iterator[Mapping[str, Any]]:
+        before: Any = None
+        while True:
+            page = self._send(
+                "GET", path, params={} if before is None else {"before": before}
+            ).json()
+            yield from page[name]
+            before = page["next"]
+            if before is None:
+                return
+
+    def _send(self, method: str, path: str, **options: Any) -> Reply:
+        return self._transport.send(method, path, headers=self._headers, **options)
