@@ -1,4 +1,4 @@
-"""A whole installation in a folder of its own, durable, with one department and its certificates."""
+"""A whole installation in a folder of its own, durable, with one department's certificates."""
 
 from __future__ import annotations
 
@@ -179,10 +179,10 @@ class Installation:
         assert Item.from_json(_item(self._item), version=1).certificate_fields
 
     def _published(self, credentials: list[str]) -> tuple[Any, dict[str, str]]:
-        from exchange.app import create_framework
         from fastapi.testclient import TestClient
 
         from certstore.trust import TrustAnchors
+        from exchange.app import create_framework
 
         client = TestClient(create_framework(self.hub))
         trust = TrustAnchors.from_json(client.get("/v1/trust").json())

@@ -26,7 +26,6 @@ _WHOLE = re.compile(
     r"1\.2\.156\.3005\.2\.([0-9A-Z]{18}[0-9]{3})\.([0-9A-Z]{18}|[0-9]{6})"
     r"\.([0-9A-Z]{1,200})\.([0-9]{3})\.([0-9A-Z])"
 )
-_PARTS: Final = ("type_code", "issuer", "serial", "version", "_text")
 _ESCAPED: Final = "ZX"
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -148,8 +147,12 @@ def _parse(text: str) -> tuple[CertificateIdentifier, bool]:
 def _of_parts(type_code: str, issuer: str, serial: str, version: int) -> CertificateIdentifier:
     """An identifier of parts whose shape was looked at already."""
     identifier = object.__new__(CertificateIdentifier)
-    for name, part in zip(_PARTS, (type_code, issuer, serial, version, ""), strict=True):
-        object.__setattr__(identifier, name, part)
+    put = object.__setattr__
+    put(identifier, "type_code", type_code)
+    put(identifier, "issuer", issuer)
+    put(identifier, "serial", serial)
+    put(identifier, "version", version)
+    put(identifier, "_text", "")
     return identifier
 
 

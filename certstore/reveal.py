@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from orjson import loads
 
-from certstore.base64url import FROM_URL, LAST_OF, PAD, TO_URL, b64url, b64url_decode
+from certstore.base64url import FROM_URL, LAST_OF, PAD, TO_URL, b64url_decode
 from certstore.errors import SdJwtError
 from certstore.strict_json import MAX_DEPTH, NESTED, parse_json
 
@@ -35,7 +35,7 @@ def reveal(payload: Any, disclosures: Sequence[bytes]) -> dict[str, Any]:
     _check_payload(payload)
     found = {
         digest: _plain(encoded) or decode_disclosure(encoded)
-        for digest, encoded in zip(_digests(disclosures), disclosures, strict=True)
+        for digest, encoded in zip(digests_of(disclosures), disclosures, strict=True)
     }
     if len(found) != len(disclosures):
         raise SdJwtError("duplicate-disclosure", "披露项重复", "a disclosure is sent twice")
@@ -63,11 +63,15 @@ def _check_payload(payload: Any) -> None:
         )
 
 
-def _digests(disclosures: Sequence[bytes]) -> list[str]:
-    """The digest of each disclosure: 43 characters, translated and decoded all together."""
-    padded = [b2a_base64(sha256(encoded).digest(), newline=False) for encoded in disclosures]
-    text = b"".join(padded).translate(TO_URL).decode("ascii")
-    return [text[at : at + 43] for at in range(0, len(text), 44)]
+def digests_of(disclosures: Sequence[bytes]) -> list[str]:
+    """The digest of each disclosure as it was sent, in base64url (RFC 9901 section 4.2.3).
+
+    All are encoded in one go: a digest and a zero byte are 33 bytes, so 44 characters, of which
+    the first 43 are those of the digest alone.
+    """
+    joined = b"\0".join([sha256(encoded).digest() for encoded in disclosures])
+    text = b2a_base64(joined + b"\0", newline=False).translate(TO_URL).decode("ascii")
+    return [text[at : at + 43] for at in range(0, 44 * len(disclosures), 44)]
 
 
 def _plain(encoded: bytes) -> list[Any] | None:
@@ -230,8 +234,8 @@ def trace(
     """
     reveal(payload, disclosures)
     found = {
-        b64url(sha256(encoded).digest()).decode("ascii"): (at, decode_disclosure(encoded))
-        for at, encoded in enumerate(disclosures)
+        digest: (at, decode_disclosure(disclosures[at]))
+        for at, digest in enumerate(digests_of(disclosures))
     }
     chains: dict[tuple[str | int, ...], tuple[int, ...]] = {}
 

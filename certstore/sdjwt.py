@@ -11,8 +11,6 @@ from __future__ import annotations
 import secrets
 from binascii import b2a_base64 as _b2a
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -22,7 +20,7 @@ from certstore.base64url import TO_URL, b64url, b64url_decode
 from certstore.errors import SdJwtError
 from certstore.jws import KeyFinder, sign_compact, verify_compact
 from certstore.keys import Signer
-from certstore.reveal import SD_ALG, reveal, trace
+from certstore.reveal import SD_ALG, digests_of, reveal, trace
 from certstore.strict_json import parse_json
 
 Path = tuple[str | int, ...]
@@ -38,12 +36,11 @@ section 9.7, SD-JWT VC section 3.2.2.2)."""
 _SALT_CHARACTERS: Final = 24
 
 
-@dataclass(frozen=True, slots=True)
-class SdJwt:
+class SdJwt(NamedTuple):
     """The parts of an SD-JWT: the issuer's JWS, the disclosures, and a key binding JWT or None."""
 
     jws: bytes
-    disclosures: tuple[bytes, ...]
+    disclosures: Sequence[bytes]
     key_binding: bytes | None
 
 
@@ -72,12 +69,7 @@ def disclose_all(claims: Iterable[tuple[str, Any]], salts: Iterable[str]) -> Dis
         _b2a(_dumps([salt, name, value]), newline=False).translate(TO_URL, b"=")
         for (name, value), salt in zip(claims, salts, strict=False)
     ]
-    digests = [
-        _b2a(sha256(one).digest(), newline=False).translate(TO_URL, b"=").decode("ascii")
-        for one in encoded
-    ]
-    digests.sort()
-    return Disclosed(encoded, digests)
+    return Disclosed(encoded, sorted(digests_of(encoded)))
 
 
 def disclose_item(salt: str, value: Any) -> tuple[bytes, str]:
@@ -88,7 +80,7 @@ def disclose_item(salt: str, value: Any) -> tuple[bytes, str]:
 
 def digest_of(encoded: bytes) -> str:
     """The digest of a disclosure as it was sent (RFC 9901 section 4.2.3)."""
-    return b64url(sha256(encoded).digest()).decode("ascii")
+    return digests_of([encoded])[0]
 
 
 def as_path(path: str | Path) -> Path:
@@ -218,7 +210,7 @@ def parse(sd_jwt: str | bytes) -> SdJwt:
         raise SdJwtError(
             "truncated", "证照不完整：结尾被截断", "the document is cut off: no closing tilde"
         )
-    return SdJwt(jws, tuple(disclosures), last or None)
+    return SdJwt(jws, disclosures, last or None)
 
 
 def _not_an_sd_jwt() -> SdJwtError:

@@ -9,7 +9,7 @@ from a stranger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -37,6 +37,8 @@ __all__ = ["Freshness", "Part", "TrustAnchors", "Verdict", "Verifier", "verify"]
 
 TYP: Final = "dc+sd-jwt"
 
+_SKEW: Final = CLOCK_SKEW.total_seconds()
+_TIMES: Final = frozenset({int, float, type(None)})
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _STATUS_CODES: Final = {
     VALID: "status-valid",
@@ -212,6 +214,8 @@ def _check_signature(jws: bytes, header: Mapping[str, Any], key: VerifyingKey) -
 
 def _shown(payload: dict[str, Any], parts: SdJwt) -> dict[str, Any]:
     claims = reveal(payload, parts.disclosures)
+    if "_sd" not in payload:
+        return claims
     hidden = VISIBLE.intersection(claims).difference(payload)
     if hidden:
         raise SdJwtError(
@@ -251,17 +255,12 @@ def _type_keys(claims: Mapping[str, Any]) -> frozenset[str]:
 def _validity(claims: Mapping[str, Any], at: datetime) -> Part:
     begins, ends, issued = claims.get("nbf"), claims.get("exp"), claims.get("iat")
     moment = at.timestamp()
-    if not _all_numbers(begins, ends, issued):
+    if not {type(begins), type(ends), type(issued)} <= _TIMES:
         return PARTS["validity-not-stated"]
-    if issued is not None and issued > moment + CLOCK_SKEW.total_seconds():
+    if issued is not None and issued > moment + _SKEW:
         return PARTS["issued-in-future"]
     if ends is not None and moment >= ends:
         return PARTS["expired"]
     if begins is None:
         return PARTS["validity-not-stated"]
     return PARTS["not-yet-valid" if moment < begins else "within-validity"]
-
-
-def _all_numbers(*values: Any) -> bool:
-    numbers: Iterable[Any] = (value for value in values if value is not None)
-    return all(type(value) in (int, float) for value in numbers)

@@ -16,7 +16,7 @@ from exchange.audit.records import prepare
 from exchange.errors import Refused, Unauthenticated
 from exchange.governance.snapshot import Governance, Snapshot
 from exchange.unit_of_work import UnitOfWork
-from policies.engine import Decision
+from policies.decisions import Decision
 from policies.requests import ActRequest
 
 _MINT: Final = object()

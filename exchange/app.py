@@ -110,7 +110,8 @@ def _operations(app: FastAPI) -> None:
             connection.execute(sa.text("SELECT 1"))
             if missing_migrations(connection):
                 raise Unavailable(
-                    "数据库尚未迁移到最新结构。", "The database is not migrated: run `yici migrate`."
+                    "数据库尚未迁移到最新结构。",
+                    "The database is not migrated: run `yici migrate`.",
                 )
         return {"status": "ready"}
 

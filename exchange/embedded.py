@@ -184,9 +184,8 @@ def _as_whom(folder: Path) -> list[str]:
 
 
 def _launch(folder: Path, data: Path, durable: bool) -> int:
-    with contextlib.suppress(FileNotFoundError):
-        (data / "postmaster.pid").unlink()  # of a server that was killed
-    port = _free_port()
+    _forget_a_reused_id(data)
+    switch = "on" if durable else "off"
     settings = {
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
@@ -194,24 +193,39 @@ def _launch(folder: Path, data: Path, durable: bool) -> int:
         "shared_buffers": "256MB",
         "max_wal_size": "2GB",
         "log_min_messages": "warning",
-        "fsync": "on" if durable else "off",
-        "full_page_writes": "on" if durable else "off",
-        "synchronous_commit": "on" if durable else "off",
+        "fsync": switch,
+        "full_page_writes": switch,
+        "synchronous_commit": switch,
     }
     options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-    command = [
-        *_as_whom(folder), str(binaries() / "postgres"), "-D", str(data), "-p", str(port), *options
-    ]  # fmt: skip
-    with (folder / "server.log").open("ab") as log:
-        server = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    # A server that cannot start says so at once; one that runs says so in its own time.
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(timeout=0.2)
+    deadline = time.monotonic() + 30
+    while True:
+        port = _free_port()
+        command = [
+            *_as_whom(folder), str(binaries() / "postgres"), "-D", str(data), "-p", str(port),
+            *options,
+        ]  # fmt: skip
+        with (folder / "server.log").open("ab") as log:
+            server = subprocess.Popen(  # noqa: S603
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            server.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            return port  # it runs, and will answer in its own time
+        # After a kill the old server's children may hold its memory for a moment longer.
         said = (folder / "server.log").read_text(errors="replace")[-800:]
-        raise EmbeddedFault(f"PostgreSQL does not start:\n{said}")
-    return port
+        if time.monotonic() > deadline:
+            raise EmbeddedFault(f"PostgreSQL does not start:\n{said}")
+
+
+def _forget_a_reused_id(data: Path) -> None:
+    """PostgreSQL itself clears a dead server's lock file, but not where its id was reused."""
+    lock = data / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
+        pid = int(lock.read_text().splitlines()[0])
+        if _alive(pid) and not _is_postgres(pid):
+            lock.unlink()
 
 
 def _wait_until_it_answers(server: EmbeddedPostgres) -> None:

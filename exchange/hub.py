@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
-from certstore.objects import ObjectStore
+from certstore.objects import FolderStore, ObjectStore, S3Store
+from certstore.types import load_types
 from exchange.access import Access
+from exchange.applicants.service import Applicants
 from exchange.audit.log import Log
+from exchange.audit.service import Audit
 from exchange.authorizations.service import Authorizations
 from exchange.cases.service import Cases
+from exchange.certificates.places import Places
 from exchange.certificates.service import Certificates
-from exchange.clock import Clock
+from exchange.clock import Clock, SystemClock
+from exchange.database import make_engine, unsafe_for_evidence
+from exchange.errors import SettingsFault
 from exchange.governance.service import Publishing
 from exchange.governance.snapshot import Governance
 from exchange.items.service import Items
-from exchange.keys import Keyring
+from exchange.keys import Keyring, load_keyring
 from exchange.lookups.batch import LookupBatches
+from exchange.migrating import missing_migrations
 from exchange.registers.service import Registers
-from exchange.settings import Settings
+from exchange.settings import Settings, load_settings
+from exchange.tokens.access_tokens import AccessTokens
 from exchange.tokens.service import Tokens
+from exchange.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +40,10 @@ class Hub:
     settings: Settings
     clock: Clock
     engine: sa.Engine
+    work: UnitOfWork[Any, Any]
     keys: Keyring
     log: Log
-    governance: Governance
     access: Access
-    objects: ObjectStore
     tokens: Tokens
     publishing: Publishing
     items: Items
@@ -42,21 +51,102 @@ class Hub:
     registers: Registers
     cases: Cases
     authorizations: Authorizations
+    applicants: Applicants
     lookups: LookupBatches
+    audit: Audit
 
 
 def build_hub(settings: Settings, clock: Clock) -> Hub:
-    """Put a hub together.
+    """Put a hub together. Nothing is connected to yet.
 
     Raises:
-        SettingsFault: a setting, key or definition cannot be used; all faults at once.
+        SettingsFault: the keys cannot be used.
     """
     keys = load_keyring(
         settings.keys_dir, settings.keys_passphrase.get_secret_value(), settings.log_origin
     )
     engine = make_engine(settings.database_url.get_secret_value())
     log = Log(settings.log_origin, keys.log)
-    work = UnitOfWork(engine, log, clock)
+    work: UnitOfWork[Any, Any] = UnitOfWork(engine, log, clock)
     governance = Governance(load_types())
     access = Access(governance, work)
-    raise NotImplementedError
+    issuer = settings.public_url.rstrip("/")
+    holder_key = settings.holder_key_bytes
+    certificates = Certificates(work, access, clock, keys, Places(issuer), holder_key)
+    return Hub(
+        settings=settings,
+        clock=clock,
+        engine=engine,
+        work=work,
+        keys=keys,
+        log=log,
+        access=access,
+        tokens=Tokens(
+            work,
+            governance,
+            clock,
+            AccessTokens(issuer, keys.tokens),
+            issuer=issuer,
+            seconds=settings.access_token_seconds,
+            holder_hmac_key=holder_key,
+        ),
+        publishing=Publishing(work, governance),
+        items=Items(work, access),
+        certificates=certificates,
+        registers=Registers(work, access, clock, settings),
+        cases=Cases(
+            work, governance, access, clock, object_store(settings), holder_hmac_key=holder_key
+        ),
+        authorizations=Authorizations(work, governance, access, clock, keys.answers, issuer=issuer),
+        applicants=Applicants(work, governance),
+        lookups=LookupBatches(
+            engine,
+            governance,
+            log,
+            keys.answers,
+            clock,
+            issuer=issuer,
+            holder_hmac_key=holder_key,
+            most_waiting=settings.queue_max_lookups,
+        ),
+        audit=Audit(work, access),
+    )
+
+
+def build_from_environment() -> Hub:
+    """The hub that the environment describes."""
+    return build_hub(load_settings(), SystemClock())
+
+
+def check_before_serving() -> None:
+    """Refuse to start where an answer could not be proven afterwards.
+
+    Raises:
+        SettingsFault: settings, schema or the database's own settings do not allow serving.
+    """
+    hub = build_from_environment()
+    try:
+        with hub.work.read() as connection:
+            if missing_migrations(connection):
+                raise SettingsFault(("YICI_DATABASE_URL: run `yici migrate` first",))
+            reasons = unsafe_for_evidence(connection)
+        if reasons:
+            raise SettingsFault(tuple(f"YICI_DATABASE_URL: {reason}" for reason in reasons))
+    finally:
+        hub.engine.dispose()
+
+
+def object_store(settings: Settings) -> ObjectStore:
+    """The object store that the settings name."""
+    if settings.s3_endpoint is None:
+        assert settings.objects_dir is not None  # noqa: S101  # the settings were checked
+        return FolderStore(settings.objects_dir)
+    assert settings.s3_bucket and settings.s3_access_key and settings.s3_secret_key  # noqa: S101
+    return S3Store(
+        settings.s3_endpoint,
+        settings.s3_access_key.get_secret_value(),
+        settings.s3_secret_key.get_secret_value(),
+        settings.s3_bucket,
+        secure=settings.s3_secure,
+        region=settings.s3_region,
+    )

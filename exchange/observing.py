@@ -13,8 +13,8 @@ import time
 from typing import Any, Final
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from prometheus_client import REGISTRY as ONE_PROCESS
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUESTS: Final = Counter(
@@ -50,8 +50,10 @@ def configure_logging(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format='{"level":"%(levelname)s","event":"%(name)s: %(message)s"}',
-    )  # fmt: skip
+        level=logging.WARNING,
+        stream=sys.stderr,
+        format='{"level":"%(levelname)s","event":"%(name)s: %(message)s"}',
+    )
 
 
 def metrics() -> bytes:

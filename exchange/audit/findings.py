@@ -44,14 +44,17 @@ class _Sorted:
     moved: list[tuple[int, int]]
 
 
-def name_deviations(places: Sequence[Place]) -> list[Finding]:
+def name_deviations(places: Sequence[Place], beyond: Sequence[bytes] = ()) -> list[Finding]:
     """Say of each place that deviates what was done to which record.
 
-    `places` rise by index and hold all of each stretch that deviates anywhere. A record whose hash is expected elsewhere was moved; one that is expected nowhere was
+    `places` rise by index and hold all of each stretch that deviates anywhere; `beyond` are the
+    hashes of records stored after the end of the log.
+
+    A record whose hash is expected elsewhere was moved; one that is expected nowhere was
     altered or inserted; a hash that no record has any more was altered or deleted. Records that
     only make room for an insertion or close a gap keep their order and are not named.
     """
-    found = _sort(places)
+    found = _sort(places, beyond)
     return [
         *(_altered(index) for index in found.altered),
         *(_inserted(index) for index in found.inserted),
@@ -60,20 +63,17 @@ def name_deviations(places: Sequence[Place]) -> list[Finding]:
     ]
 
 
-def _sort(places: Sequence[Place]) -> _Sorted:
+def _sort(places: Sequence[Place], beyond: Sequence[bytes]) -> _Sorted:
     belongs = {place.expected: place.index for place in places}
-    present = {place.actual for place in places}
-    strange = {p.index for p in places if p.actual is not None and p.actual not in belongs}
-    # That nothing stands at a place is told apart from this, by the gap itself.
-    gone = {p.index for p in places if p.actual is not None and p.expected not in present}
-    order = [(p.index, belongs[p.actual]) for p in places if p.actual in belongs]
+    stored = [place for place in places if place.actual is not None]
+    present = {place.actual for place in stored}.union(beyond)
+    strange = {place.index for place in stored if place.actual not in belongs}
+    # A place where nothing stands is told of by the gap itself.
+    gone = {place.index for place in stored if place.expected not in present}
+    order = [(p.index, belongs[p.actual]) for p in stored if p.actual in belongs]
     altered = strange & gone
     inserted, lost = strange - gone, gone - strange
-    missing = any(place.actual is None for place in places)
-    if inserted or lost or missing:
-        moved = _out_of_order(order)
-    else:
-        moved = [(at, home) for at, home in order if at != home]
+    moved = _out_of_order(order) if inserted or lost else [(a, b) for a, b in order if a != b]
     return _Sorted(sorted(altered), sorted(inserted), sorted(lost), moved)
 
 

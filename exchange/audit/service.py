@@ -37,7 +37,8 @@ class Audit:
     def checkpoint(self) -> str:
         """The newest signed head of the log. Public: it says how much was logged, not what."""
         with self._work.read() as connection:
-            return self._proved(log.checkpoint, connection)
+            checkpoint: str = self._proved(log.checkpoint, connection)
+        return checkpoint
 
     def consistency(self, old: int, new: int) -> list[str]:
         """The proof that the log of one size is a prefix of the log of another. Public.
@@ -77,7 +78,8 @@ class Audit:
         """Records in order, from after an index on. Reading the log stands in the log itself."""
         with self._work.begin() as work:
             query = (
-                sa.select(audit_records)
+                # "index" is also a method of rows.
+                sa.select(audit_records, audit_records.c.index.label("position"))
                 .where(audit_records.c.index > after)
                 .order_by(audit_records.c.index)
                 .limit(limit)
@@ -103,7 +105,7 @@ class Audit:
                 )
             )
             work.commit()
-        return [Entry(row.index, row.recorded_at, json.loads(bytes(row.body))) for row in rows]
+        return [Entry(row.position, row.recorded_at, json.loads(bytes(row.body))) for row in rows]
 
     @staticmethod
     def _proved(ask: Any, connection: sa.Connection, *arguments: int) -> Any:

@@ -94,7 +94,7 @@ def _decide_apart(found: Scan, frontier: Frontier, upper: Sequence[bytes]) -> Ve
         for theirs, mine in zip(block.claimed, block.actual, strict=True)
         if theirs != mine
     }
-    tail, wrong = _decide_tail(found, low, moved) if found.tail else ([], [])
+    tail, wrong = _decide_tail(found.tail, found, low, moved) if found.tail else ([], [])
     unproven.extend((blocks_end + first, blocks_end + last) for first, last in wrong)
     return Verdict(roots, tail, unproven)
 
@@ -132,14 +132,12 @@ def _readings(found: Scan, upper: Sequence[bytes], start: int, end: int) -> Iter
 
 
 def _decide_tail(
-    found: Scan, spans: Sequence[Span], moved: Mapping[bytes, bytes]
+    tail: Block, found: Scan, spans: Sequence[Span], moved: Mapping[bytes, bytes]
 ) -> tuple[list[bytes], list[tuple[int, int]]]:
     """The tail's leaves, subtree by subtree, and the ranges that stay unproven.
 
     `moved` leads from a hash that is missing in an earlier block to the one found in its place.
     """
-    tail = found.tail
-    assert tail is not None
     leaves = list(tail.claimed)
     wrong: list[Span] = []
     for span in spans:

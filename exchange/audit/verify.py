@@ -234,7 +234,7 @@ def _true_leaves(block: Block, found: Scan, verdict: Verdict) -> list[bytes]:
 
 def _record_findings(found: Scan, verdict: Verdict) -> Iterator[Finding]:
     places = list(_places(found, verdict))
-    named = name.name_deviations(places)
+    named = name.name_deviations(places, found.next_leaves)
     if found.deviating_more:
         # The last deviating block was read without those after it: its end tells nothing.
         edge = max(found.deviating) * WIDTH

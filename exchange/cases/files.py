@@ -46,7 +46,8 @@ def clean_file_name(name: str, media_type: str) -> str:
         for character in last
         if unicodedata.category(character)[0] not in "CZ" or character == " "
     )
-    stem = re.sub(r'[<>:"|?*]', "_", shown).rpartition(".")[0] or shown
+    safe = re.sub(r'[<>:"|?*]', "_", shown)
+    stem = safe.rpartition(".")[0] or safe
     stem = stem.strip(" .")[:_LONGEST_STEM].rstrip(" .")
     return f"{stem or 'document'}.{_EXTENSIONS[media_type]}"
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 
 from exchange.audit.tables import audit_records
 from exchange.cases.records import Case, Document, Given, Saving
@@ -147,7 +147,7 @@ def newest_documents(
     """The newest document of each of these kinds that a holder gave, by kind."""
     rows = connection.execute(
         sa.select(materials)
-        .distinct(materials.c.kind)
+        .ext(distinct_on(materials.c.kind))
         .where(materials.c.holder_key == holder_key, materials.c.kind.in_(sorted(kinds)))
         .order_by(materials.c.kind, materials.c.given_at.desc(), materials.c.id.desc())
     )

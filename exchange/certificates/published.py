@@ -7,9 +7,10 @@ it asks the database each time, so a revocation shows in the very next answer of
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 
@@ -18,6 +19,7 @@ from certstore.status import StatusList, sign_status_list
 from exchange.certificates.places import Places
 from exchange.certificates.slots import LIST_SIZE
 from exchange.certificates.tables import status_changes, status_lists
+from exchange.unit_of_work import UnitOfWork
 
 BITS: Final = 2
 TTL: Final = timedelta(seconds=60)
@@ -51,42 +53,33 @@ class PublishedList:
 @dataclass(slots=True)
 class _Kept:
     statuses: StatusList
-    sequence: int
+    sequence: int = 0
     published: PublishedList | None = None
 
 
 class PublishedLists:
     """The lists of every issuer. Safe to share between threads."""
 
-    def __init__(self, keys: IssuerKeys, places: Places) -> None:
+    def __init__(self, work: UnitOfWork[Any, Any], keys: IssuerKeys, places: Places) -> None:
+        self._work = work
         self._keys = keys
         self._places = places
         self._kept: dict[tuple[str, int], _Kept] = {}
         self._lock = threading.Lock()
 
-    def find(
-        self, connection: sa.Connection, issuer: str, number: int, now: datetime
-    ) -> PublishedList | None:
+    def find(self, issuer: str, number: int, now: datetime) -> PublishedList | None:
         """One list as of now, or None where the issuer has no such list."""
-        last = connection.execute(
-            sa.select(
-                sa.select(sa.func.coalesce(sa.func.max(status_changes.c.sequence), 0))
-                .where(status_changes.c.issuer == issuer, status_changes.c.number == number)
-                .scalar_subquery()
-            ).where(
-                sa.exists().where(status_lists.c.issuer == issuer, status_lists.c.number == number)
-            )
-        ).scalar_one_or_none()
-        if last is None:
-            return None
+        place = (issuer, number)
         with self._lock:
-            kept = self._kept.get((issuer, number))
-            if kept is None:
-                if len(self._kept) >= _KEPT:
-                    self._kept.pop(next(iter(self._kept)))
-                kept = self._kept[issuer, number] = _Kept(StatusList(BITS, LIST_SIZE), 0)
-            if kept.sequence < last:
-                self._catch_up(connection, issuer, number, kept)
+            kept = self._kept.get(place)
+            since = kept.sequence if kept else 0
+        with self._work.read() as connection:
+            if kept is None and not _is_there(connection, issuer, number):
+                return None
+            changes = _changes(connection, issuer, number, since)
+        with self._lock:
+            kept = self._kept.setdefault(place, kept or _Kept(StatusList(BITS, LIST_SIZE)))
+            _apply(kept, changes)
             published = kept.published
             if (
                 published is None
@@ -94,21 +87,14 @@ class PublishedLists:
                 or not now - TTL < published.issued_at <= now
             ):
                 published = kept.published = self._sign(issuer, number, kept, now)
-            return published
+            while len(self._kept) > _KEPT:
+                self._kept.pop(next(iter(self._kept)))
+        return published
 
-    def _catch_up(self, connection: sa.Connection, issuer: str, number: int, kept: _Kept) -> None:
-        changes = connection.execute(
-            sa.select(status_changes.c.sequence, status_changes.c.index, status_changes.c.value)
-            .where(
-                status_changes.c.issuer == issuer,
-                status_changes.c.number == number,
-                status_changes.c.sequence > kept.sequence,
-            )
-            .order_by(status_changes.c.sequence)
-        )
-        for sequence, index, value in changes:
-            kept.statuses.set(index, value)
-            kept.sequence = sequence
+    def find_by_uri(self, uri: str, now: datetime) -> PublishedList | None:
+        """The list published at an address, where that is one of this hub's."""
+        place = self._places.find_status_list(uri)
+        return self.find(*place, now) if place else None
 
     def _sign(self, issuer: str, number: int, kept: _Kept, now: datetime) -> PublishedList:
         token = sign_status_list(
@@ -120,3 +106,35 @@ class PublishedLists:
             expires_at=now + COUNTS_FOR,
         )
         return PublishedList(token, kept.sequence, now)
+
+
+def _is_there(connection: sa.Connection, issuer: str, number: int) -> bool:
+    found = connection.execute(
+        sa.select(status_lists.c.number).where(
+            status_lists.c.issuer == issuer, status_lists.c.number == number
+        )
+    ).one_or_none()
+    return found is not None
+
+
+def _changes(
+    connection: sa.Connection, issuer: str, number: int, since: int
+) -> list[tuple[int, int, int]]:
+    rows = connection.execute(
+        sa.select(status_changes.c.sequence, status_changes.c.index, status_changes.c.value)
+        .where(
+            status_changes.c.issuer == issuer,
+            status_changes.c.number == number,
+            status_changes.c.sequence > since,
+        )
+        .order_by(status_changes.c.sequence)
+    )
+    return [(sequence, index, value) for sequence, index, value in rows]
+
+
+def _apply(kept: _Kept, changes: Iterable[tuple[int, int, int]]) -> None:
+    for sequence, index, value in changes:
+        # Another thread may have brought the list further in the meantime.
+        if sequence > kept.sequence:
+            kept.statuses.set(index, value)
+            kept.sequence = sequence

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key a
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from certstore.keys import write_private
-from exchange.client.credentials import Credentials
-from exchange.demo.cast import SampleSystem
+from exchange.client.credentials import Credentials, PrivateKey
+from exchange.demo.cast import Algorithm, SampleSystem
 
 _KEPT = ("YICI_PUBLIC_URL", "YICI_LOG_ORIGIN", "YICI_KEYS_PASSPHRASE", "YICI_HOLDER_KEY")
 _FIRST_PORT = 8120
@@ -163,11 +163,12 @@ def free_port(wanted: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _new_key(algorithm: str) -> bytes:
-    key = {
-        "ES256": lambda: generate_private_key(SECP256R1()),
-        "EdDSA": Ed25519PrivateKey.generate,
-        "PS256": lambda: generate_rsa(public_exponent=65537, key_size=2048),
-    }[algorithm]()
-    pem: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())  # type: ignore[attr-defined]
-    return pem
+def _new_key(algorithm: Algorithm) -> bytes:
+    key: PrivateKey
+    if algorithm == "ES256":
+        key = generate_private_key(SECP256R1())
+    elif algorithm == "EdDSA":
+        key = Ed25519PrivateKey.generate()
+    else:
+        key = generate_rsa(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

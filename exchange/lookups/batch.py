@@ -201,9 +201,7 @@ class LookupBatches:
         )
         holders, held = self._held(cursor, asked, snapshot)
         # 3. Decide in the order they came.
-        decided = [
-            deciding.decide(each, holders[n], held[n]) for n, each in enumerate(asked)
-        ]
+        decided = [deciding.decide(each, holders[n], held[n]) for n, each in enumerate(asked)]
         if not decided:
             connection.rollback()
             return

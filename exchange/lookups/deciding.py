@@ -241,7 +241,7 @@ def certificate(
 
 
 def held_state(held: Held, today: date) -> State:
-    """The state of a certificate on a day: that of its last event, or 失效 once its term is over."""
+    """The state of a certificate on a day: that of its last event, or 失效 after its term."""
     state = State.from_code(held.state)
     if state is State.VALID and held.valid_until is not None and held.valid_until < today:
         return State.EXPIRED

@@ -25,6 +25,7 @@ LEFT JOIN LATERAL (
     ORDER BY sequence DESC LIMIT 1
 ) e ON true
 """
+# Only the constants above are put into the statements.
 PREPARE = (
     f"""
     PREPARE certificates_of_holders (int[], bytea[], text[]) AS
@@ -35,7 +36,7 @@ PREPARE = (
         WHERE holder_key = asked.holder_key AND type_key = asked.type_key
         ORDER BY issuer, type_code, serial, version DESC
     ) c ON true {_STATE}
-    """,
+    """,  # noqa: S608
     f"""
     PREPARE certificates_by_number (int[], text[], text[], text[], text[]) AS
     SELECT asked.n, {_COLUMNS}
@@ -46,7 +47,7 @@ PREPARE = (
             AND type_key = asked.type_key
         ORDER BY version DESC LIMIT 1
     ) c ON true {_STATE}
-    """,
+    """,  # noqa: S608
     """
     PREPARE authorizations_to_use (uuid[]) AS
     SELECT a.id, a.department, a.item_code, k.case_number, a.holder_key,

@@ -33,7 +33,7 @@ class PurposeIn(_In):
 
 
 class BasisIn(_In):
-    """By what right: ``holder`` (持证人用证), ``entrusted`` (委托授权), ``statutory`` (依职能查验)."""
+    """By what right: ``holder`` 持证人用证, ``entrusted`` 委托授权, ``statutory`` 依职能查验."""
 
     kind: Annotated[str, Field(min_length=1, max_length=40, examples=["holder"])] | None = None
     authorization: Annotated[UUID, Field(strict=False)] | None = None

@@ -1,4 +1,4 @@
-"""Client assertions: how a department's system proves who it is (RFC 7523, OpenID ``private_key_jwt``)."""
+"""Client assertions: how a department's system proves who it is (``private_key_jwt``, RFC 7523)."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def issue_token(
 )
 def read_metadata(hub: HubOf) -> ServerMetadataOut:
     """What a client library needs to know (RFC 8414)."""
-    issuer = hub.settings.public_url
+    issuer = hub.settings.public_url.rstrip("/")
     return ServerMetadataOut(
         issuer=issuer,
         token_endpoint=f"{issuer}/oauth/token",

@@ -17,7 +17,7 @@ from exchange.governance.snapshot import Governance
 from exchange.tokens import assertions, repository
 from exchange.tokens.access_tokens import AccessTokens
 from exchange.tokens.repository import Applicant
-from exchange.unit_of_work import UnitOfWork
+from exchange.unit_of_work import UnitOfWork, Work
 
 MOST_FAILURES: Final = 5
 LOCKED_FOR: Final = timedelta(minutes=15)
@@ -55,7 +55,7 @@ class Tokens:
 
     @property
     def reader(self) -> AccessTokens:
-        """Reads tokens without asking the database; whoever uses it asks whether they still hold."""
+        """Reads tokens without asking the database; its user asks whether they still hold."""
         return self._tokens
 
     @property
@@ -150,20 +150,19 @@ class Tokens:
         with self._work.begin() as work:
             applicant = repository.find_applicant(work.connection, account, for_update=True)
             if applicant and applicant.locked_until and applicant.locked_until > work.now:
+                self._refuse_sign_in(work, applicant, "too-many-attempts")
                 raise TooManyAttempts(
-                    "尝试次数过多,请15分钟后再试。", "Too many attempts; try again in 15 minutes.",
+                    "尝试次数过多,请15分钟后再试。",
+                    "Too many attempts; try again in 15 minutes.",
                     headers={"Retry-After": str(int(LOCKED_FOR.total_seconds()))},
-                )  # fmt: skip
+                )
             right = self._matches(applicant.password_hash if applicant else self._nobody, password)
             if applicant is None or not right:
                 if applicant is not None:
                     failures = applicant.failed_sign_ins + 1
                     locked = work.now + LOCKED_FOR if failures % MOST_FAILURES == 0 else None
                     repository.set_sign_in_failures(work.connection, applicant.id, failures, locked)
-                    work.record(
-                        prepare("sign-in", work.now, holder=applicant.holder_key, outcome="refused")
-                    )
-                    work.commit()
+                self._refuse_sign_in(work, applicant, "unauthenticated")
                 raise Unauthenticated("账号或密码不正确。", "The account or password is wrong.")
             repository.set_sign_in_failures(work.connection, applicant.id, 0, None)
             work.record(prepare("sign-in", work.now, holder=applicant.holder_key, outcome="done"))
@@ -205,6 +204,13 @@ class Tokens:
         if disabled(snapshot, caller):
             raise Unauthenticated("应用系统已停用。", "The system has been disabled.")
         return caller
+
+    def _refuse_sign_in(
+        self, work: Work[Any, Any], applicant: Applicant | None, reason: str
+    ) -> None:
+        holder = applicant.holder_key if applicant else None
+        work.record(prepare("sign-in", work.now, holder=holder, outcome="refused", reason=reason))
+        work.commit()
 
     def _mint(self, caller: Caller) -> str:
         return self._tokens.mint(

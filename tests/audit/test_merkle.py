@@ -168,3 +168,15 @@ def test_a_frontier_of_the_wrong_length_is_refused() -> None:
         Frontier.decode(3, bytes(32))
     with pytest.raises(ValueError, match="frontier"):
         Frontier(2, ())
+
+
+def test_a_proof_that_stops_short_of_the_root_is_refused() -> None:
+    leaves = leaves_of(8)
+    with pytest.raises(ProofRefused):
+        verify_inclusion(leaves[0], 0, 8, inclusion_proof(leaves[:4], 0), root_of(leaves[:4]))
+    with pytest.raises(ProofRefused):
+        verify_consistency(2, 8, consistency_proof(leaves[:4], 2), root_of(leaves[:2]),
+                           root_of(leaves[:4]))  # fmt: skip
+    # A single step that repeats both roots would pass, were size 0 not refused.
+    with pytest.raises(ProofRefused):
+        verify_consistency(0, 1, [leaves[0]], leaves[0], leaves[0])

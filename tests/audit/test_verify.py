@@ -363,6 +363,7 @@ def test_moves_among_shifted_records_are_still_told() -> None:
     leaf = [bytes([number]) * 32 for number in range(10)]
     order = [0, 1, 3, 4, 5, 7, 6, 8, 9]
     places = [Place(at, leaf[belongs], leaf[at]) for at, belongs in enumerate(order)]
+    places.append(Place(9, None, leaf[9]))
     found = [(finding.code, finding.index) for finding in name_deviations(places)]
     assert found == [("deleted", 2), ("reordered", 5)]
 

@@ -166,7 +166,7 @@ def test_a_sound_definition_is_read() -> None:
         ),
         ('"public"', '"personal"\nmask = "none"', "fields/name/mask", "mask"),
         ('"public"', '"secret"', "fields/0/sensitivity", "form"),
-        ('en = "Name"', "", "fields/0/title", "form"),
+        (', en = "Name"', "", "fields/0/title", "form"),
     ],
 )
 def test_a_wrong_definition_is_refused_where_it_is_wrong(

@@ -85,6 +85,14 @@ def test_a_faulty_row_does_not_stand_in_the_way_of_a_good_one(
     assert [record.row_number for record in batch.clean] == [2]
 
 
+def test_a_row_the_gate_refused_does_not_stand_in_the_way_either(
+    define: Define, root: Path, gate: WorkerGate
+) -> None:
+    strict = define({'severity = "warning"': 'severity = "critical"'})
+    batch = read(strict, root, gate, ["S-1,Ed,,01.02.2021,closed", ROWS[1]])
+    assert [record.row_number for record in batch.clean] == [2]
+
+
 def test_the_same_pull_twice_is_the_same_batch(
     shops: Definition, root: Path, gate: WorkerGate
 ) -> None:
@@ -110,10 +118,10 @@ def test_terms_of_one_licence_come_in_the_order_of_their_start(
         }
     )
     rows = [
-        "S-2,Anna,c,01.02.2022,open",
-        "S-2,Anna,a,01.02.2020,closed",
+        "S-2,Anna,p,01.02.2022,open",
+        "S-2,Anna,r,01.02.2020,closed",
         "S-1,Berta,d,01.02.2023,open",
-        "S-2,Anna,b,01.02.2021,closed",
+        "S-2,Anna,q,01.02.2021,closed",
     ]
     batch = read(terms, root, gate, rows)
     assert [(r.serial, r.valid_from) for r in batch.clean] == [

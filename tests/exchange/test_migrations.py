@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from exchange import migrating
-from exchange.database import make_engine, metadata, unsafe_for_evidence
+from exchange.database import make_engine, unsafe_for_evidence
 from tests.conftest import Database
 
 
@@ -32,5 +32,6 @@ def test_the_applications_role_may_not_change_evidence(database: Database) -> No
     engine.dispose()
     owner = make_engine(database.owner_url.replace("postgresql:", "postgresql+psycopg2:"))
     with owner.connect() as connection:
-        assert any("UPDATE on audit_records" in reason for reason in unsafe_for_evidence(connection))
+        reasons = unsafe_for_evidence(connection)
+        assert any("UPDATE on audit_records" in reason for reason in reasons)
     owner.dispose()
