@@ -29,13 +29,15 @@ def b64url(data: bytes) -> bytes:
     return b2a_base64(data, newline=False).translate(TO_URL, b"=")
 
 
-def b64url_decode(text: bytes, *, field: str) -> bytes:
-    """The bytes behind canonical base64url. Raises JwsError `not-base64`."""
+def b64url_decode(text: bytes, *, field: str, spare_bits: bool = False) -> bytes:
+    """The bytes behind canonical base64url; with `spare_bits`, the unused bits at the end may be
+    anything. Raises JwsError `not-base64`."""
     rest = len(text) & 3
-    if text and text[-1] not in LAST_OF[rest]:
+    if text and not spare_bits and text[-1] not in LAST_OF[rest]:
         raise _not_base64(field)
+    standard = text.translate(FROM_URL)
     try:
-        return a2b_base64(text.translate(FROM_URL) + PAD[rest], strict_mode=True)
+        return a2b_base64(standard + PAD[rest] if rest else standard, strict_mode=True)
     except Base64Error:
         raise _not_base64(field) from None
 

@@ -156,6 +156,15 @@ def _of_parts(type_code: str, issuer: str, serial: str, version: int) -> Certifi
     return identifier
 
 
+def find_issuer_in(text: str) -> str | None:
+    """The issuer's code in an identifier, None when `text` has not the form of one.
+
+    The check character is not looked at.
+    """
+    match = _WHOLE.fullmatch(text)
+    return None if match is None else match[2]
+
+
 def serial_from(text: str) -> str:
     """The serial `[0-9A-Z]+` for a register's own number, reversible by `register_number_from`.
 

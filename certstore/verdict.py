@@ -11,6 +11,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal, NoReturn
 
+from certstore.errors import IdentifierError
+from certstore.identifiers import CertificateIdentifier
+
 Outcome = Literal["valid", "invalid", "unknown"]
 
 
@@ -55,8 +58,7 @@ class Verdict:
     """What can be said of a certificate at one moment.
 
     `claims` is everything the certificate shows (empty unless its integrity is valid); `holder`
-    and `fields` are the disclosed parts of it. `identifier_sound` is False for an identifier
-    whose check character is wrong or that is malformed, None when there is none to look at.
+    and `fields` are the disclosed parts of it.
     """
 
     integrity: Part
@@ -66,8 +68,23 @@ class Verdict:
     at: datetime
     freshness: Freshness
     claims: Mapping[str, Any]
-    identifier: str | None = None
-    identifier_sound: bool | None = None
+
+    @property
+    def identifier(self) -> str | None:
+        """The certificate identifier as it is printed, None when there is none."""
+        text = self.claims.get("identifier")
+        return text if isinstance(text, str) else None
+
+    @property
+    def identifier_sound(self) -> bool | None:
+        """False for an identifier that is malformed or whose check character is wrong, None when
+        there is none to look at."""
+        if "identifier" not in self.claims:
+            return None
+        try:
+            return CertificateIdentifier.parse_flagged(self.identifier or "")[1]
+        except IdentifierError:
+            return False
 
     @property
     def holder(self) -> Mapping[str, Any]:

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from certstore.base64url import b64url_decode
-from certstore.errors import IdentifierError, JwsError, SdJwtError, StatusListError
-from certstore.identifiers import CertificateIdentifier
+from certstore.errors import JwsError, SdJwtError, StatusListError
+from certstore.identifiers import find_issuer_in
 from certstore.jws import check_header, read_header, refuse_alg_none
 from certstore.public_keys import VerifyingKey
 from certstore.reveal import reveal
@@ -71,7 +71,8 @@ class Verifier:
         try:
             parts = parse(credential)
             header = read_header(parts.jws)
-            payload = self._unsigned_payload(parts)
+            _, encoded, signature = parts.jws.split(b".")
+            payload = _unsigned(encoded)
         except (JwsError, SdJwtError) as error:
             return self._refused(_broken(error), PARTS["not-evaluated"], at)
         issuer_id = payload.get("iss")
@@ -81,18 +82,12 @@ class Verifier:
             key, issuer_part = self._key(header.get("kid"), issuer)
             if key is None:
                 return self._refused(PARTS["signature-unchecked"], issuer_part, at)
-            _check_signature(parts.jws, header, key)
+            check_header(header, typ=TYP, key=key)
+            _check_signature(parts.jws, signature, key)
             claims = _shown(payload, parts)
         except (JwsError, SdJwtError) as error:
             return self._refused(_broken(error), PARTS["not-evaluated"], at)
         return self._judge(claims, issuer, issuer_part, at)
-
-    def _unsigned_payload(self, parts: SdJwt) -> dict[str, Any]:
-        encoded = parts.jws.split(b".")[1]
-        payload = parse_json(b64url_decode(encoded, field="payload"), field="payload")
-        if not isinstance(payload, dict):
-            raise SdJwtError("payload-not-object", "内容不是对象", "the payload is not an object")
-        return payload
 
     def _key(self, kid: Any, issuer: TrustedIssuer | None) -> tuple[VerifyingKey | None, Part]:
         """The key that is to have signed, and what the kid alone says of the issuer."""
@@ -125,10 +120,8 @@ class Verifier:
         issuer_part: Part,
         at: datetime,
     ) -> Verdict:
-        text = claims.get("identifier")
-        identifier, sound = _read_identifier(text)
         if issuer is not None and issuer_part.outcome == "valid":
-            issuer_part = _issuer_part(claims, issuer, identifier)
+            issuer_part = _issuer_part(claims, issuer)
         status, opened = self._status(claims.get("status"), issuer, at)
         return Verdict(
             integrity=PARTS["signature-holds"],
@@ -138,8 +131,6 @@ class Verifier:
             at=at,
             freshness=self._freshness(opened),
             claims=claims,
-            identifier=text if isinstance(text, str) else None,
-            identifier_sound=sound,
         )
 
     def _freshness(self, opened: StatusListToken | None) -> Freshness:
@@ -201,10 +192,17 @@ def _broken(error: JwsError | SdJwtError) -> Part:
     return Part("invalid", error.code, error.zh, error.en)
 
 
-def _check_signature(jws: bytes, header: Mapping[str, Any], key: VerifyingKey) -> None:
-    check_header(header, typ=TYP, key=key)
-    signed, _, encoded = jws.rpartition(b".")
-    if not key.verify(b64url_decode(encoded, field="signature"), signed):
+def _unsigned(encoded: bytes) -> dict[str, Any]:
+    """The payload, of which nothing is believed yet but who is said to have signed it."""
+    payload = parse_json(b64url_decode(encoded, field="payload"), field="payload")
+    if not isinstance(payload, dict):
+        raise SdJwtError("payload-not-object", "内容不是对象", "the payload is not an object")
+    return payload
+
+
+def _check_signature(jws: bytes, signature: bytes, key: VerifyingKey) -> None:
+    signed = jws[: -len(signature) - 1]
+    if not key.verify(b64url_decode(signature, field="signature"), signed):
         raise JwsError(
             "signature-invalid",
             "签名无效，内容被改动或并非所称密钥签发",
@@ -227,19 +225,16 @@ def _shown(payload: dict[str, Any], parts: SdJwt) -> dict[str, Any]:
     return claims
 
 
-def _read_identifier(text: Any) -> tuple[CertificateIdentifier | None, bool | None]:
-    if text is None:
-        return None, None
-    try:
-        return CertificateIdentifier.parse_flagged(text) if isinstance(text, str) else (None, False)
-    except IdentifierError:
-        return None, False
+def _of_department(claims: Mapping[str, Any], department: str) -> bool:
+    """Whether no department but this one is named, in the identifier or as the issuer."""
+    identifier, issuer = claims.get("identifier"), claims.get("issuer")
+    printed = find_issuer_in(identifier) if isinstance(identifier, str) else None
+    stated = issuer.get("code") if isinstance(issuer, dict) else None
+    return printed in (None, department) and stated in (None, department)
 
 
-def _issuer_part(
-    claims: Mapping[str, Any], issuer: TrustedIssuer, identifier: CertificateIdentifier | None
-) -> Part:
-    if identifier is not None and identifier.issuer != issuer.department:
+def _issuer_part(claims: Mapping[str, Any], issuer: TrustedIssuer) -> Part:
+    if not _of_department(claims, issuer.department):
         return PARTS["department-mismatch"]
     if issuer.types is not None and _type_keys(claims).isdisjoint(issuer.types):
         return PARTS["type-not-allowed"]

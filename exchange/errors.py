@@ -102,7 +102,7 @@ class Overloaded(HubError):
 
 
 class Unavailable(HubError):
-    """The database, and with it the log, cannot be reached: no answer rather than an unlogged one."""
+    """The database, and with it the log, cannot be reached: no answer, not an unlogged one."""
 
     code = "unavailable"
 

@@ -93,7 +93,7 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
         publishing=Publishing(work, governance),
         items=Items(work, access),
         certificates=certificates,
-        registers=Registers(work, access, clock, settings),
+        registers=Registers(work, clock),
         cases=Cases(
             work, governance, access, clock, object_store(settings), holder_hmac_key=holder_key
         ),

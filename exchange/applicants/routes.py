@@ -12,12 +12,29 @@ from exchange.applicants.schemas import DocumentsOut, LookupsOut, MeOut, SeenOut
 from exchange.applicants.uploads import Upload, receive_file
 from exchange.cases.schemas import CaseOut, CasesOut, DocumentOut
 from exchange.http import HubOf, problems
+from policies.decisions import Decision, no_rule_for_act
 
 router = APIRouter(prefix="/v1/me", tags=["applicants"])
 
 _Reading = Annotated[Permitted, Depends(Allowed("read-own", own=True))]
-_Giving = Annotated[Permitted, Depends(Allowed("upload-material", own=True))]
 _Limit = Annotated[int, Query(ge=1, le=100)]
+
+
+def _applicant_gives(
+    hub: HubOf,
+    permitted: Annotated[Permitted, Depends(Allowed("upload-material", own=True))],
+) -> Permitted:
+    # Departments' systems may upload to their own cases, but not through the applicant's door.
+    caller = permitted.caller
+    if caller.holder_key is None:
+        reason = no_rule_for_act(caller.kind, caller.department, permitted.act)
+        policy = permitted.decision.policy_set
+        refused = Decision(False, (reason.rule,), (reason,), {}, (), policy)
+        raise hub.access.refuse(caller, permitted.act, refused, {})
+    return permitted
+
+
+_Giving = Annotated[Permitted, Depends(_applicant_gives)]
 
 
 async def _received(request: Request, permitted: _Giving) -> Upload:

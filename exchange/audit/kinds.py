@@ -39,6 +39,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "restore": Kind("暂扣发还", "certificate restored", _CERTIFICATE),
     "revoke": Kind("证照撤销", "certificate revoked", (*_CERTIFICATE, "reason")),
     "verification": Kind("证照核验", "certificate file verified", ("outcome",)),
+    "pull-requested": Kind("请求归集登记簿", "register pull requested", (*_ASKED, "source")),
     "pull": Kind("登记簿归集", "register pulled", (*_ASKED, "source", "count")),
     "quarantine-resolved": Kind("隔离数据处理", "quarantined row resolved", (*_ASKED, "source")),
     "item-published": Kind("事项发布", "service item published", (*_ASKED, "item")),

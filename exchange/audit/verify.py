@@ -67,7 +67,10 @@ def verify(
     if older is not None:
         log_findings.extend(_compare(older, anchor.size, found, verdict))
     records = sorted(_record_findings(found, verdict), key=lambda finding: finding.index or 0)
-    named = tuple(name.limited([*records, *log_findings], MOST_FINDINGS))
+    named = (
+        *name.limited(records, MOST_FINDINGS),
+        *name.limited(log_findings, MOST_FINDINGS),
+    )
     return Report(not named, anchor.size, anchor.root, named)
 
 

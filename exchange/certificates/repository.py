@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from certstore.status import State
 from exchange.certificates.planning import History, Standing
@@ -61,7 +62,7 @@ def newest_of_holder(connection: sa.Connection, holder_key: bytes) -> list[Certi
     c = certificates.c
     newest = (
         sa.select(certificates)
-        .distinct(c.issuer, c.type_code, c.serial)
+        .ext(distinct_on(c.issuer, c.type_code, c.serial))
         .where(c.holder_key == holder_key)
         .order_by(c.issuer, c.type_code, c.serial, c.version.desc())
     )
@@ -106,7 +107,7 @@ def latest_events(
     e = certificate_events.c
     rows = connection.execute(
         sa.select(certificate_events)
-        .distinct(e.issuer, e.type_code, e.serial)
+        .ext(distinct_on(e.issuer, e.type_code, e.serial))
         .where(sa.tuple_(e.issuer, e.type_code, e.serial).in_(keys))
         .order_by(e.issuer, e.type_code, e.serial, e.sequence.desc())
     )

@@ -274,7 +274,7 @@ class VerificationOut(BaseModel):
             disclosed = {"holder": dict(verdict.holder), "fields": dict(verdict.fields)}
         return cls(
             found=verification.found,
-            identifier=asked or (verdict.identifier if verdict else None),
+            identifier=asked or (verdict.identifier if verdict is not None else None),
             integrity=parts.get("integrity"),
             issuer=parts.get("issuer"),
             status=parts.get("status"),
@@ -288,7 +288,7 @@ class VerificationOut(BaseModel):
                 )
                 for name, outcome in facts.items()
             },
-            freshness=verdict.freshness.as_dict() if verdict else None,
+            freshness=verdict.freshness.as_dict() if verdict is not None else None,
         )
 
 

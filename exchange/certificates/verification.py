@@ -156,7 +156,7 @@ def _record_of(
     now: datetime,
 ) -> PreparedRecord:
     caller = permitted.caller
-    codes = [part.code for part in verdict.parts.values()] if verdict else ["not-found"]
+    codes = [part.code for part in verdict.parts.values()] if verdict is not None else ["not-found"]
     # Only an identifier that a trusted signature vouches for, or that the hub's own parser has
     # read, may enter the log: anything else is whatever a stranger wrote.
     known = verdict is None or verdict.integrity.outcome == "valid"
@@ -173,7 +173,7 @@ def _record_of(
         fields=sorted(facts) if facts else None,
         result=hashlib.sha256(" ".join(codes).encode()).digest(),
         reason=" ".join(codes),
-        outcome="done" if verdict else "not-found",
+        outcome="done" if verdict is not None else "not-found",
     )
 
 

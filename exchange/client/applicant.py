@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
 from exchange.client.cases import Authorization, Case, Document, Names
-from exchange.client.transport import Reply, Transport
+from exchange.client.certificates import OwnCertificate
+from exchange.client.transport import Read, Reply, Transport, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +75,16 @@ class Applicant:
         """
         transport = transport or Transport(base_url, timeout=timeout, verify=verify)
         try:
-            session = transport.send(
+            token, name = transport.send(
                 "POST",
                 "/v1/me/sessions",
                 idempotent=False,
                 json={"account": account, "password": password},
-            ).json()
+            ).read(lambda session: (str(session["access_token"]), str(session["name"])))
         except BaseException:
             transport.close()
             raise
-        return cls(transport, session["access_token"], session["name"])
+        return cls(transport, token, name)
 
     def __enter__(self) -> Self:
         return self
@@ -97,12 +98,11 @@ class Applicant:
 
     def cases(self) -> Iterator[Case]:
         """The cases about oneself with their checklists, newest first."""
-        return (Case.of(each) for each in self._pages("/v1/me/cases", "cases"))
+        return self._pages("/v1/me/cases", "cases", Case.of)
 
     def authorizations(self) -> Iterator[Authorization]:
         """What was asked of oneself, in plain words, newest first."""
-        pages = self._pages("/v1/me/authorizations", "authorizations")
-        return (Authorization.of(each) for each in pages)
+        return self._pages("/v1/me/authorizations", "authorizations", Authorization.of)
 
     def requests(self, case: UUID | None = None) -> list[Authorization]:
         """What waits for a decision, perhaps of one case only."""
@@ -149,34 +149,42 @@ class Applicant:
         Raises:
             YiciProblem: 413 too large, 415 neither PDF, PNG nor JPEG, 404, 409.
         """
-        answer = self._send(
+        return self._send(
             "POST",
             f"/v1/me/cases/{case}/materials/{material}",
             idempotent=True,
             files={"file": (file_name, content, media_type)},
-        ).json()
-        return Document.of(answer["document"]), Case.of(answer["case"])
+        ).read(lambda answer: (Document.of(answer["document"]), Case.of(answer["case"])))
 
     def documents(self) -> Iterator[Document]:
         """The documents one gave, newest first."""
-        return (Document.of(each) for each in self._pages("/v1/me/materials", "documents"))
+        return self._pages("/v1/me/materials", "documents", Document.of)
+
+    def certificates(self) -> list[OwnCertificate]:
+        """The newest version of each certificate one holds, whole."""
+        shape = listed("certificates", OwnCertificate.of)
+        return self._send("GET", "/v1/me/certificates").read(shape)
+
+    def download(self, identifier: str) -> str:
+        """One's own certificate as a signed file (SD-JWT VC, RFC 9901). Raises YiciProblem."""
+        return self._send("GET", f"/v1/me/certificates/{identifier}").text
 
     def lookups(self) -> Iterator[Seen]:
         """Every lookup of one's data, refused ones too, newest first."""
-        return (Seen.of(each) for each in self._pages("/v1/me/lookups", "lookups"))
+        return self._pages("/v1/me/lookups", "lookups", Seen.of)
 
     def _decide(self, authorization: UUID, decision: str, **content: Any) -> Authorization:
         path = f"/v1/me/authorizations/{authorization}/{decision}"
-        return Authorization.of(self._send("POST", path, idempotent=False, **content).json())
+        return self._send("POST", path, idempotent=False, **content).read(Authorization.of)
 
-    def _pages(self, path: str, name: str) -> Iterator[Mapping[str, Any]]:
+    def _pages(self, path: str, name: str, shape: Callable[[Any], Read]) -> Iterator[Read]:
         before: Any = None
         while True:
-            page = self._send(
-                "GET", path, params={} if before is None else {"before": before}
-            ).json()
-            yield from page[name]
-            before = page["next"]
+            asked = {} if before is None else {"before": before}
+            found, before = self._send("GET", path, params=asked).read(
+                lambda page: (listed(name, shape)(page), page["next"])
+            )
+            yield from found
             if before is None:
                 return
 

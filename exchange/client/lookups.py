@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from certstore.errors import CertstoreError
@@ -14,6 +14,8 @@ from exchange.audit.errors import AuditError
 from exchange.client.evidence import Evidence, Proven, Trust, prove
 from exchange.client.problems import Reason, YiciUnproven
 from exchange.lookups.answers import AnswerRefused
+
+Shape = TypeVar("Shape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,28 @@ def verified(evidence: Evidence, trust: Trust) -> Proven:
 def result_of_lookup(evidence: Evidence, trust: Trust) -> LookupResult:
     """The verified result of a single lookup. Raises YiciUnproven."""
     proven = verified(evidence, trust)
+    return _shaped(lambda: _lookup(evidence, proven))
+
+
+def result_of_batch(evidence: Evidence, trust: Trust) -> BatchResult:
+    """The verified results of a batch. Raises YiciUnproven."""
+    proven = verified(evidence, trust)
+    return _shaped(lambda: _batch(evidence, proven))
+
+
+def _shaped(read: Callable[[], Shape]) -> Shape:
+    """Read what was proven to be the hub's word; it may still be another version's."""
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        raise YiciUnproven(
+            "not-understood",
+            "结果确由枢纽签名，但不符合接口定义",
+            "the hub did sign the result, but it is not what the interface promises",
+        ) from None
+
+
+def _lookup(evidence: Evidence, proven: Proven) -> LookupResult:
     response = evidence.response
     return LookupResult(
         lookup=UUID(response["lookup"]),
@@ -176,9 +200,7 @@ def result_of_lookup(evidence: Evidence, trust: Trust) -> LookupResult:
     )
 
 
-def result_of_batch(evidence: Evidence, trust: Trust) -> BatchResult:
-    """The verified results of a batch. Raises YiciUnproven."""
-    proven = verified(evidence, trust)
+def _batch(evidence: Evidence, proven: Proven) -> BatchResult:
     lookups = tuple(
         BatchedLookup(
             lookup=UUID(each["lookup"]),

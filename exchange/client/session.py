@@ -88,5 +88,6 @@ class Session:
         if self._scopes:
             form["scope"] = " ".join(self._scopes)
         # Not idempotent: an assertion that arrived once is used up.
-        answer = self._transport.send("POST", "/oauth/token", idempotent=False, data=form).json()
-        return str(answer["access_token"]), float(answer["expires_in"])
+        return self._transport.send("POST", "/oauth/token", idempotent=False, data=form).read(
+            lambda answer: (str(answer["access_token"]), float(answer["expires_in"]))
+        )

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import urlsplit
+from uuid import UUID
 
+from exchange.audit.errors import AuditError
+from exchange.audit.receipts import VerifiedReceipt, verify_receipt
+from exchange.client.cases import Authorization, Case, Request, Savings
+from exchange.client.certificates import Standing, Verification
 from exchange.client.credentials import Credentials, KeySource
-from exchange.client.evidence import Evidence, Trust
+from exchange.client.evidence import Evidence, EvidenceUnusable, Trust
 from exchange.client.lookups import (
     BatchResult,
+    Holder,
     Lookup,
     LookupResult,
+    Operator,
     encode,
     result_of_batch,
     result_of_lookup,
     verified,
 )
-from exchange.client.problems import YiciProblem
+from exchange.client.problems import YiciProblem, YiciUnproven
+from exchange.client.registers import Pull, QuarantinedRow, Register
 from exchange.client.session import Session
-from exchange.client.transport import Transport
+from exchange.client.transport import Reply, Transport, listed
 from exchange.clock import Clock, SystemClock
 
 _JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One record of the log and where it stands."""
+
+    index: int
+    recorded_at: str
+    record: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> LogEntry:
+        """Read one of ``records``."""
+        return cls(value["index"], value["recorded_at"], value["record"])
 
 
 class Yici:
@@ -66,9 +90,18 @@ class Yici:
 
     @property
     def trust(self) -> Trust:
-        """The hub's public keys."""
+        """The hub's public keys.
+
+        Raises:
+            YiciUnproven: the hub sends no trust document.
+            YiciUnreachable: the hub gives no answer.
+        """
         if self._trust is None:
-            self._trust = Trust.from_document(self._transport.send("GET", "/v1/trust").json())
+            document = self._transport.send("GET", "/v1/trust").json()
+            try:
+                self._trust = Trust.from_document(document)
+            except EvidenceUnusable as fault:
+                raise YiciUnproven("no-trust", fault.zh, fault.en) from None
         return self._trust
 
     def look_up(self, lookup: Lookup) -> LookupResult:
@@ -97,6 +130,187 @@ class Yici:
             asked["receipts"] = True
         return result_of_batch(self._ask("/v1/lookups/batch", encode(asked)), self.trust)
 
+    def items(self) -> list[Mapping[str, Any]]:
+        """The service items (public): code, department, names, materials and their ways."""
+        return self._transport.send("GET", "/v1/items").read(listed("items", _object))
+
+    def open_case(self, item: str, case_number: str, holder: Holder, operator: Operator) -> Case:
+        """Open a case and get its checklist. The same again gives the same case.
+
+        Raises:
+            YiciProblem: 409 where the number stands for another item or holder, 400, 403.
+        """
+        asked = {
+            "item": item,
+            "case_number": case_number,
+            "holder": holder.as_dict(),
+            "operator": operator.as_dict(),
+        }
+        return self._send("POST", "/v1/cases", idempotent=True, json=asked).read(Case.of)
+
+    def case(self, case: UUID) -> Case:
+        """One of the department's own cases, its checklist computed afresh. Raises YiciProblem."""
+        return self._send("GET", f"/v1/cases/{case}").read(Case.of)
+
+    def find_case(self, case_number: str) -> Case | None:
+        """The department's case of that number."""
+        found = self._send("GET", "/v1/cases", params={"case_number": case_number})
+        return next(iter(found.read(listed("cases", Case.of))), None)
+
+    def request_authorizations(
+        self, case: UUID, requests: Sequence[Request]
+    ) -> list[Authorization]:
+        """Ask the holder of a case for authorizations, one per material.
+
+        The same again, while it waits, gives the one that waits.
+
+        Raises:
+            YiciProblem: 403 for what the item does not list, 409 where other terms wait.
+        """
+        asked = {"case": str(case), "requests": [each.as_dict() for each in requests]}
+        answer = self._send("POST", "/v1/authorizations", idempotent=True, json=asked)
+        return answer.read(listed("authorizations", Authorization.of))
+
+    def authorization(self, authorization: UUID) -> Authorization:
+        """One that the department asked for, with the signed grant once there is one."""
+        path = f"/v1/authorizations/{authorization}"
+        return self._send("GET", path).read(Authorization.of)
+
+    def attach_certificate(self, case: UUID, material: str, lookup: UUID) -> Case:
+        """Put to a case what a lookup released for it. The same again changes nothing."""
+        return self._give(case, material, {"how": "certificate", "lookup": str(lookup)})
+
+    def attach_document(
+        self, case: UUID, material: str, document: UUID, authorization: UUID
+    ) -> Case:
+        """Put to a case a document given earlier; it takes one use of the authorization."""
+        return self._give(
+            case,
+            material,
+            {"how": "shared", "material": str(document), "authorization": str(authorization)},
+        )
+
+    def read_document(self, case: UUID, material: str) -> bytes:
+        """The document that stands for a material. Each reading stands in the log."""
+        return self._send("GET", f"/v1/cases/{case}/materials/{material}/content").content
+
+    def savings(self) -> Savings:
+        """How the department's cases got their materials."""
+        return self._send("GET", "/v1/cases/savings").read(Savings.of)
+
+    def certificate(self, identifier: str) -> Standing:
+        """A certificate of the caller's own department: state, versions, history."""
+        return self._send("GET", f"/v1/certificates/{identifier}").read(Standing.of)
+
+    def revoke(
+        self, identifier: str, *, reason: str, legal_ground: str, state: str = "07"
+    ) -> Standing:
+        """End a certificate: 03 撤销, 04 注销 or 07 吊销. The next lookup says so.
+
+        Raises:
+            YiciProblem: 404 where it is none of the department's, 409 where its state or a later
+                version does not allow it.
+        """
+        return self._act(identifier, "revocation", reason, legal_ground, state=state)
+
+    def suspend(self, identifier: str, *, reason: str, legal_ground: str) -> Standing:
+        """Take a certificate away for a time (暂扣). Raises as :meth:`revoke`."""
+        return self._act(identifier, "suspension", reason, legal_ground)
+
+    def reinstate(self, identifier: str, *, reason: str, legal_ground: str) -> Standing:
+        """Give a suspended certificate back (暂扣发还). Raises as :meth:`revoke`."""
+        return self._act(identifier, "reinstatement", reason, legal_ground)
+
+    def verify_certificate(self, credential: str) -> Verification:
+        """The hub's verdict, in parts, on a certificate at hand; the status is the live one."""
+        return self._verify({"credential": credential})
+
+    def compare(self, identifier: str, facts: Mapping[str, str]) -> Verification:
+        """Hold facts against a certificate, by its identifier; no data is given out."""
+        return self._verify({"identifier": identifier, "facts": dict(facts)})
+
+    def registers(self) -> list[Register]:
+        """The registers of the caller's department."""
+        return self._send("GET", "/v1/registers").read(listed("registers", Register.of))
+
+    def pull_register(self, register: str) -> Pull:
+        """Have one's own register pulled; a worker does it.
+
+        Raises:
+            YiciProblem: 409 while another pull of it is not finished (``document["pull"]``).
+        """
+        path = f"/v1/registers/{register}/pulls"
+        return self._send("POST", path, idempotent=False).read(Pull.of)
+
+    def pull(self, register: str, pull: UUID) -> Pull:
+        """State and counts of a pull."""
+        return self._send("GET", f"/v1/registers/{register}/pulls/{pull}").read(Pull.of)
+
+    def quarantine(self, register: str) -> Iterator[QuarantinedRow]:
+        """What is wrong with which row, page by page."""
+        after: int | None = 0
+        while after is not None:
+            page = self._send(
+                "GET",
+                f"/v1/registers/{register}/quarantine",
+                params={"after": after, "limit": 1000},
+            ).json()
+            yield from (QuarantinedRow.of(each) for each in page["rows"])
+            after = page["next"]
+
+    def status_list(self, uri: str) -> str:
+        """A status list's token, by the address a certificate gives for it (public)."""
+        return self._transport.send("GET", urlsplit(uri).path).text
+
+    def records(
+        self,
+        *,
+        after: int = -1,
+        limit: int = 100,
+        kind: str | None = None,
+        case: str | None = None,
+    ) -> list[LogEntry]:
+        """Records of the log in order, for auditors. The reading itself is logged."""
+        asked = {"after": after, "limit": limit, "kind": kind, "case": case}
+        wanted = {name: value for name, value in asked.items() if value is not None}
+        return self._send("GET", "/v1/audit/records", params=wanted).read(
+            listed("records", LogEntry.of)
+        )
+
+    def receipt(self, index: int) -> VerifiedReceipt:
+        """The verified receipt of one record of the log.
+
+        Raises:
+            YiciProblem: 404 where the record is none of the caller's.
+            YiciUnproven: the receipt does not hold.
+        """
+        text = self._send("GET", f"/v1/audit/receipts/{index}").text
+        try:
+            receipt = verify_receipt(text, self.trust.log_key, self.trust.origin)
+        except AuditError as refused:
+            raise YiciUnproven(refused.code, refused.zh, refused.en) from None
+        if receipt.index != index:
+            raise YiciUnproven("index-mismatch", "回执属于另一条记录", "of another record")
+        return receipt
+
+    def _give(self, case: UUID, material: str, given: Mapping[str, str]) -> Case:
+        path = f"/v1/cases/{case}/materials/{material}"
+        return self._send("POST", path, idempotent=True, json=given).read(Case.of)
+
+    def _act(
+        self, identifier: str, act: str, reason: str, legal_ground: str, **more: str
+    ) -> Standing:
+        asked = {"reason": reason, "legal_ground": legal_ground, **more}
+        path = f"/v1/certificates/{identifier}/{act}"
+        return self._send("POST", path, idempotent=False, json=asked).read(Standing.of)
+
+    def _verify(self, asked: Mapping[str, Any]) -> Verification:
+        answer = self._send("POST", "/v1/verifications", idempotent=True, json=asked)
+        return answer.read(Verification.of)
+
+    def _send(self, method: str, path: str, **options: Any) -> Reply:
+        return self._session.send(method, path, **options)
+
     def _ask(self, path: str, body: bytes) -> Evidence:
         try:
             reply = self._session.send(
@@ -109,3 +323,7 @@ class Yici:
                 problem.evidence = evidence
             raise
         return Evidence(body, reply.json(), self.client_id)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return dict(value)

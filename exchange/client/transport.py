@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 
@@ -17,6 +18,7 @@ _FIRST_PAUSE: Final = 0.2
 # The hub says of these that nothing was done, so that even a lookup may be sent again.
 _NOTHING_DONE: Final = frozenset({"overloaded"})
 Sleep = Callable[[float], None]
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +30,31 @@ class Reply:
     media_type: str
     headers: httpx.Headers
 
-    def json(self) -> Any:
-        """The JSON document.
+    def read(self, shape: Callable[[Any], Read]) -> Read:
+        """What a reader makes of the JSON document.
 
         Raises:
-            YiciProblem: the other side says it succeeded but sends no JSON.
+            YiciProblem: ``not-understood``: the other side says it succeeded, but what it sends
+                is not what the interface promises.
         """
         try:
-            return httpx.Response(self.status, content=self.content).json()
-        except ValueError:
+            return shape(json.loads(self.content))
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             raise read_problem(self.status, None) from None
+
+    def json(self) -> Any:
+        """The JSON document. Raises YiciProblem as :meth:`read`."""
+        return self.read(lambda document: document)
 
     @property
     def text(self) -> str:
         """The body as UTF-8 text."""
         return self.content.decode()
+
+
+def listed(name: str, shape: Callable[[Any], Read]) -> Callable[[Any], list[Read]]:
+    """A reader of documents that list things under a name."""
+    return lambda document: [shape(each) for each in document[name]]
 
 
 class Transport:

@@ -33,6 +33,11 @@ class Teller:
         self.console.print()
         self.console.print(f"[bold]{zh}[/]  [dim]{en}[/]")
 
+    def heading(self, zh: str, en: str) -> None:
+        """What stands outside the numbered steps."""
+        self.console.print()
+        self.console.print(f"[bold]{zh}[/]  [dim]{en}[/]")
+
     @contextmanager
     def step(self, mark: str, zh: str, en: str) -> Iterator[None]:
         """One step: its heading, what happens in it, and how long it took."""

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from exchange.hub import Hub
 
 READY_WITHIN: Final = 60.0
-_PROGRAM: Final = "from exchange.cli import main; main()"
 
 
 class StageFault(Exception):
@@ -131,7 +130,7 @@ class Stage:
 
     def command(self, *arguments: str) -> list[str]:
         """A ``yici`` command of this same installation of the program."""
-        return [sys.executable, "-c", _PROGRAM, *arguments]
+        return [sys.executable, "-m", "exchange", *arguments]
 
     def child_environment(self) -> dict[str, str]:
         """The surroundings in which such a command sees this installation."""
@@ -359,7 +358,9 @@ def stop_embedded(var: Path) -> None:
                 asked = True
                 _ask_to_end(busy.note["pid"])
             if time.monotonic() > deadline:
-    XX
+                raise embedded.EmbeddedFault(
+                    "正在运行的进程没有停止 · what runs does not stop"
+                ) from None
             time.sleep(0.05)
     for name in ("server", "worker"):
         Child(name, place.logs).stop()

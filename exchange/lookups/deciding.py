@@ -160,7 +160,6 @@ class Deciding:
             "lookup", asked, holder, decision, outcome, result,
             fields=sorted(asked.lookup.fields) if certificates else None,
             masked=_masked(certificates) or None,
-            certificates=[each["identifier"] for each in certificates] or None,
         )  # fmt: skip
         return Decided(outcome, result, decision, record)
 

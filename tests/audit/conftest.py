@@ -20,6 +20,9 @@ from tests.conftest import Database
 ORIGIN = "hub.example/log"
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
+SIZE = 700  # two complete tiles, and a tail of 128 + 32 + 16 + 8 + 4 records
+ALTERED = b'{"at":"2026-03-01T08:00:00.000000Z","kind":"sign-in","outcome":"done","v":1}'
+
 Connect = Callable[[str], Any]
 
 
@@ -88,3 +91,9 @@ def prove(database: Database, log: Log) -> Callable[..., Report]:
             evidence.close()
 
     return run
+
+
+@pytest.fixture
+def filled(log: Log, application: Any) -> Any:
+    grow(log, application, SIZE)
+    return application

@@ -1,4 +1,4 @@
-"""The rooms cases, authorizations, applicants and tokens over a fresh database, served over HTTP."""
+"""Cases, authorizations, applicants and tokens over a fresh database, served over HTTP."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ from exchange.governance.snapshot import Governance
 from exchange.items.definitions import load_definitions
 from exchange.items.service import Items
 from exchange.tokens.access_tokens import AccessTokens
+from exchange.tokens.repository import Applicant
 from exchange.tokens.routes import router as tokens_router
 from exchange.tokens.service import Tokens
 from exchange.unit_of_work import UnitOfWork
@@ -97,18 +98,18 @@ class Room:
     database: Database
     url: str
     signers: Mapping[str, Es256Signer]
-    app: FastAPI
+    applicants: Mapping[str, Applicant]
 
     def system(self, department: str, scopes: frozenset[str] = SCOPES) -> httpx.Client:
         """A department's system with a valid token."""
         return self._speaking_as(Caller("system", department, department, scopes, key="key-1"))
 
     def applicant(self, account: str = "first") -> httpx.Client:
-        """An applicant who signed in."""
-        with httpx.Client(base_url=self.url, timeout=30) as client:
-            answer = client.post("/v1/me/sessions", json={"account": account, "password": PASSWORD})
-        assert answer.status_code == 201, answer.text
-        return self._client(answer.json()["access_token"])
+        """An applicant with a valid token."""
+        found = self.applicants[account]
+        return self._speaking_as(
+            Caller("applicant", str(found.id), None, frozenset(), holder_key=found.holder_key)
+        )
 
     def records(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The log's records, of one kind where it is given."""
@@ -185,7 +186,7 @@ class Room:
                     fields=["name"],
                     holder=hashed,
                     outcome=outcome,
-                )  # fmt: skip
+                )
             )
             work.commit()
         return lookup
@@ -241,17 +242,19 @@ def serve_room(database: Database, folder: Path, *, duty: bool = True) -> Iterat
         applicants=Applicants(work, governance),
     )
     signers = _publish(publishing, items, access, duty=duty)
-    for account, holder in (("first", HOLDER), ("second", OTHER)):
-        tokens.register_applicant(
+    applicants = {
+        account: tokens.register_applicant(
             account, PASSWORD, id_type="001", holder_id=holder["id"], name=f"{account}公司"
         )
+        for account, holder in (("first", HOLDER), ("second", OTHER))
+    }
     app = FastAPI()
     app.state.hub = hub
     problems.install(app)
     for router in (tokens_router, cases_router, authorizations_router, applicants_router):
         app.include_router(router)
     with _serving(app) as url:
-        yield Room(hub, clock, engine, database, url, signers, app)
+        yield Room(hub, clock, engine, database, url, signers, applicants)
     engine.dispose()
 
 

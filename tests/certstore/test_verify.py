@@ -290,6 +290,17 @@ def test_a_certificate_of_another_department_is_not_this_issuers_to_sign(
     assert outcomes(verdict)["issuer"] == ("invalid", "department-mismatch")
 
 
+def test_an_issuer_cannot_state_another_department_beside_a_malformed_identifier(
+    verifier: Verifier, signer: Es256Signer
+) -> None:
+    for claims in (
+        {"identifier": "nonsense", "issuer": {"code": "11440300MB2E09012L"}},
+        {"identifier": 5, "issuer": {"code": ["11440000MB2D01234C"]}},
+    ):
+        verdict = verifier.verify(resigned(signer, {**BASE, **claims}), at=NOW)
+        assert verdict.issuer.code == "department-mismatch"
+
+
 def test_an_issuer_is_trusted_only_for_the_types_named(
     trust_document: dict[str, Any], certificate: str
 ) -> None:

@@ -46,7 +46,7 @@ def test_no_personal_data_stands_in_the_record(answered: Any) -> None:
     served, body, response = answered
     _, receipt = verify(served, body, response)
     holder = json.loads(body)["holder"]["id"]
-    assert holder.encode() not in receipt.record.replace(b"-", b"")
+    assert holder.encode() not in receipt.record
     assert "张伟".encode() not in receipt.record
     assert "有限公司".encode() not in receipt.record
 

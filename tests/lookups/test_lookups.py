@@ -179,15 +179,15 @@ def test_without_its_database_the_hub_answers_nothing(served: Served, database: 
 
 def test_an_answer_leaves_only_after_commit(served: Served, database: Database) -> None:
     body = lookup(served.issue_licence())
-    with psycopg2.connect(database.superuser_url) as connection, connection.cursor() as cursor:
-        # A deferred constraint fails at COMMIT, after every statement has succeeded.
-        cursor.execute(
-            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION 'commit refused'; END $$;"
-            "CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON audit_records"
-            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()"
-        )
     with served.as_system(SERVICE_CENTRE) as system:
+        with psycopg2.connect(database.superuser_url) as connection, connection.cursor() as cursor:
+            # A deferred constraint fails at COMMIT, after every statement has succeeded.
+            cursor.execute(
+                "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
+                " $$ BEGIN RAISE EXCEPTION 'commit refused'; END $$;"
+                "CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON audit_records"
+                " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()"
+            )
         before = len(logged(database))
         response = system.post("/v1/lookups", json=body)
     assert response.status_code == 500
@@ -212,8 +212,8 @@ def test_a_batch_has_one_answer_and_a_record_each(served: Served, database: Data
 
 
 def test_a_batch_of_501_is_refused_whole(served: Served, database: Database) -> None:
-    before = len(logged(database))
     with served.as_system(SERVICE_CENTRE) as system:
+        before = len(logged(database))
         response = system.post("/v1/lookups/batch", json={"lookups": [lookup("x")] * 501})
     assert response.status_code == 400
     assert len(logged(database)) == before
