@@ -184,7 +184,7 @@ class StatusListToken:
     def check_time(self, at: datetime) -> None:
         """Raise StatusListError `status-list-stale` or `status-list-not-yet` if it does not
         count at `at`; an issuer's clock may be CLOCK_SKEW ahead."""
-        if self.expires_at is not None and at > self.expires_at:
+        if self.expires_at is not None and at >= self.expires_at:
             raise StatusListError(
                 "status-list-stale", "状态列表已过期", "the status list has expired", field="exp"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +20,7 @@ class Pull:
     id: UUID
     register: str
     state: str
+    started_at: datetime | None
     received: int
     issued: int
     revised: int
@@ -39,10 +41,12 @@ class Pull:
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> Pull:
         """Read a pull."""
+        started = value["started_at"]
         return cls(
-            id=UUID(value["id"]),
+            id=UUID(value["pull"]),
             register=value["register"],
             state=value["state"],
+            started_at=datetime.fromisoformat(started) if started else None,
             received=value["received"],
             issued=value["issued"],
             revised=value["revised"],
@@ -84,18 +88,18 @@ class QuarantinedRow:
     masked_value: str | None
     zh: str
     en: str
-    last_pull: UUID
+    last_seen_at: datetime
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> QuarantinedRow:
-        """Read one of a quarantine's ``rows``."""
+        """Read one of a quarantine's ``findings``."""
         return cls(
-            row=value["row"],
+            row=value["row_number"],
             rule=value["rule"],
-            column=value["column"],
+            column=value["column"] or None,
             severity=value["severity"],
-            masked_value=value["masked_value"],
+            masked_value=value["masked_value"] or None,
             zh=value["zh"],
             en=value["en"],
-            last_pull=UUID(value["last_pull"]),
+            last_seen_at=datetime.fromisoformat(value["last_seen_at"]),
         )

@@ -250,13 +250,15 @@ class Yici:
         """What is wrong with which row, page by page."""
         after: int | None = 0
         while after is not None:
-            page = self._send(
+            answer = self._send(
                 "GET",
                 f"/v1/registers/{register}/quarantine",
                 params={"after": after, "limit": 1000},
-            ).json()
-            yield from (QuarantinedRow.of(each) for each in page["rows"])
-            after = page["next"]
+            )
+            found, after = answer.read(
+                lambda page: (listed("findings", QuarantinedRow.of)(page), page["next"])
+            )
+            yield from found
 
     def status_list(self, uri: str) -> str:
         """A status list's token, by the address a certificate gives for it (public)."""

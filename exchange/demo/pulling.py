@@ -162,7 +162,9 @@ def _tell_quarantine(play: Play, pulls: Mapping[str, Pull]) -> None:
         rows = [
             row
             for row in play.system(sample).quarantine(pull.register)
-            if row.last_pull == pull.id and row.severity == "critical"
+            if pull.started_at is not None
+            and row.last_seen_at >= pull.started_at
+            and row.severity == "critical"
         ]
         expect(
             len({row.row for row in rows}) == pull.quarantined,

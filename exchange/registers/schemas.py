@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from connectors import Definition
 from exchange.registers.records import Pull, Waiting
@@ -30,7 +31,7 @@ class PullOut(BaseModel):
     """One reading of a register; once done, received is the sum of the four counts behind it."""
 
     pull: UUID
-    register: str
+    key: Annotated[str, Field(serialization_alias="register")]
     state: str
     requested_at: datetime
     started_at: datetime | None
@@ -52,7 +53,7 @@ class PullOut(BaseModel):
             )
         return cls(
             pull=pull.id,
-            register=pull.register,
+            key=pull.register,
             state=pull.state,
             requested_at=pull.requested_at,
             started_at=pull.started_at,
@@ -69,7 +70,7 @@ class PullOut(BaseModel):
 class RegisterOut(BaseModel):
     """A register: its department, the certificate type it feeds, its newest pull."""
 
-    register: str
+    key: Annotated[str, Field(serialization_alias="register")]
     name: Text
     department: str
     certificate_type: str
@@ -79,7 +80,7 @@ class RegisterOut(BaseModel):
     def of(cls, definition: Definition, pull: Pull | None) -> RegisterOut:
         """The answer's form of a register."""
         return cls(
-            register=definition.key,
+            key=definition.key,
             name=Text(zh=definition.register.zh, en=definition.register.en),
             department=definition.department,
             certificate_type=definition.certificate_type,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
+import psycopg2
 import pytest
 
 from certstore.errors import JwsError
@@ -204,16 +208,17 @@ def test_of_two_decisions_at_once_one_wins(
     room: Room, case: dict[str, Any], others: tuple[str, str]
 ) -> None:
     asked = ask(room.system(CENTRE), case)
-    together, outcomes = threading.Barrier(2), list[int]()
+    outcomes: list[int] = []
 
     def decided(how: str) -> None:
         with room.applicant() as me:
-            together.wait()
             outcomes.append(decide(me, asked, how).status_code)
 
     threads = [threading.Thread(target=decided, args=(how,)) for how in others]
-    for thread in threads:
-        thread.start()
+    # Both have read that it waits before either may write.
+    with held_back(room, writers=2):
+        for thread in threads:
+            thread.start()
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == [200, 409]
@@ -221,6 +226,29 @@ def test_of_two_decisions_at_once_one_wins(
     assert len(decisions) == 1
     [row] = room.rows("authorizations")
     assert (row["state"] == "granted") == (row["artefact"] is not None)
+
+
+@contextlib.contextmanager
+def held_back(room: Room, *, writers: int) -> Iterator[None]:
+    """Lock every authorization until that many others wait for one."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with psycopg2.connect(room.database.superuser_url) as holding, holding.cursor() as cursor:
+        cursor.execute("SELECT FROM authorizations FOR UPDATE")
+        yield
+        deadline = time.monotonic() + 10
+        with psycopg2.connect(room.database.superuser_url) as watching:
+            watching.autocommit = True
+            with watching.cursor() as watcher:
+                found = 0
+                while found < writers:
+                    assert time.monotonic() < deadline, "nobody waits"
+                    watcher.execute(waiting)
+                    [found] = watcher.fetchone()
+        watching.close()
+    holding.close()
 
 
 def test_a_page_of_authorizations_leads_to_the_next(room: Room, case: dict[str, Any]) -> None:

@@ -219,6 +219,22 @@ def test_none_is_refused_however_it_is_spelt(alg: str) -> None:
         refuse_alg_none({"alg": alg})
 
 
+def test_an_unsigned_token_is_refused_as_such_even_under_a_known_kid(signer: Es256Signer) -> None:
+    keys = TrustedKeys.from_jwks({"keys": [signer.public_jwk()]})
+    header = b64url(json.dumps({"alg": "none", "kid": signer.kid, "typ": "x"}).encode())
+    with pytest.raises(JwsError, match="alg-none"):
+        verify_compact(header + b".e30.", keys, typ="x")
+
+
+def test_a_signature_that_is_not_64_bytes_long_never_holds(signer: Es256Signer) -> None:
+    key = VerifyingKey.from_jwk(signer.public_jwk())
+    sound = signer.sign(b"data")
+    stretched = sound[:32] + b"\0" + sound[32:]  # the same two numbers, one with a leading zero
+    assert key.verify(sound, b"data")
+    for wrong in (stretched, sound[:-1], sound + b"\0", b""):
+        assert not key.verify(wrong, b"data")
+
+
 def test_a_critical_extension_is_refused(signer: Es256Signer) -> None:
     key = VerifyingKey.from_jwk(signer.public_jwk())
     header = b64url(

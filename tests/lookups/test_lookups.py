@@ -100,14 +100,9 @@ def test_a_policy_counts_from_the_next_lookup_on(served: Served) -> None:
     served.hub.publishing.publish_policy(
         '@id("nobody") @zh("停用") @en("closed") forbid (principal, action, resource);', by="test"
     )
-    with served.client as client:
-        answer = client.post("/v1/lookups", json=body, headers=_bearer(served))
+    answer = ask(served, body)
     assert answer.status_code == 403
     assert answer.json()["reasons"][0]["rule"] == "nobody"
-
-
-def _bearer(served: Served) -> dict[str, str]:
-    return {"Authorization": f"Bearer {served.token(SERVICE_CENTRE)}"}
 
 
 def test_a_disabled_systems_token_stops_at_once(served: Served) -> None:
