@@ -50,7 +50,7 @@ def _department(stem: str) -> str:
 
 
 ISSUER = _department("11440000MB2D01234")
-ASKER = _department("11440000MB2F03456")
+ASKER = _department("11440000MB2G07890")
 
 
 class Installation:
@@ -110,9 +110,7 @@ class Installation:
             started = time.perf_counter()
             issued = sum(
                 counts.issued
-                for counts in issuing.issue(
-                    department, kind, iter(rows[WARM_UP:]), signing=signing
-                )
+                for counts in issuing.issue(department, kind, iter(rows[WARM_UP:]), signing=signing)
             )
             elapsed = time.perf_counter() - started
         assert issued == count - WARM_UP, f"{issued} were issued"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, ParamSpec
@@ -28,6 +29,9 @@ app.add_typer(policy, name="policy")
 
 Var = Annotated[Path, typer.Option("--var", help="folder of the embedded installation")]
 VAR = Path("var")
+Embedded = Annotated[
+    bool, typer.Option("--embedded", help="of the embedded installation, started if need be")
+]
 
 
 def main() -> None:
@@ -187,6 +191,78 @@ def stop(
     from exchange.demo.stage import stop_embedded
 
     stop_embedded(var)
+
+
+@audit.command("verify")
+@told
+def verify_log(
+    folder: Annotated[
+        Path | None, typer.Option(help="an exported log, verified without any database")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="an older signed checkpoint that must be consistent")
+    ] = None,
+    vkey: Annotated[str | None, typer.Option(help="the log's public key")] = None,
+    embedded: Embedded = False,
+    var: Var = VAR,
+) -> int:
+    """Prove the whole log: every record, tile, root and the signature / 验证整个日志."""
+    from rich.console import Console
+
+    from exchange.audit import commands
+
+    if folder is not None:
+        return commands.verify(Console(), folder=folder, vkey=vkey, against=against)
+    with _log_of(embedded, var) as (url, own_key):
+        return commands.verify(Console(), database_url=url, vkey=vkey or own_key, against=against)
+
+
+@audit.command("export")
+@told
+def export_log(
+    folder: Annotated[Path, typer.Argument(help="a folder that does not exist yet")],
+    embedded: Embedded = False,
+    var: Var = VAR,
+) -> int:
+    """Write the log so that it verifies without the database / 导出日志."""
+    from rich.console import Console
+
+    from exchange.audit import commands
+
+    with _log_of(embedded, var) as (url, key):
+        return commands.export(Console(), folder, database_url=url, vkey=key)
+
+
+@audit.command("prove")
+@told
+def prove_record(
+    index: Annotated[int, typer.Argument(min=0, help="the record's place in the log")],
+    receipt: Annotated[Path | None, typer.Option(help="keep the receipt in this file")] = None,
+    embedded: Embedded = False,
+    var: Var = VAR,
+) -> int:
+    """Show one record with the proof that it stands in the log / 证明一条记录."""
+    from rich.console import Console
+
+    from exchange.audit import commands
+
+    with _log_of(embedded, var) as (url, key):
+        return commands.prove(Console(), index, database_url=url, vkey=key, receipt_file=receipt)
+
+
+@contextmanager
+def _log_of(embedded: bool, var: Path) -> Iterator[tuple[str, str]]:
+    """Address of the log's database and the log's public key."""
+    from exchange.demo.borrowing import embedded_environment
+    from exchange.keys import load_keyring
+    from exchange.settings import load_settings
+
+    with embedded_environment(var) if embedded else nullcontext():
+        settings = load_settings()
+        keys = load_keyring(
+            settings.keys_dir, settings.keys_passphrase.get_secret_value(), settings.log_origin
+        )
+        yield settings.database_url.get_secret_value(), keys.log.verifier.vkey
 
 
 @policy.command("publish")

@@ -84,6 +84,11 @@ def start(folder: Path, *, durable: bool = True) -> EmbeddedPostgres:
     return server
 
 
+def is_running(folder: Path) -> bool:
+    """True where the server of this folder runs."""
+    return _pid(folder.resolve() / "data") is not None
+
+
 def stop(folder: Path, *, immediate: bool = False) -> bool:
     """Stop the server of this folder. True where one was running."""
     pid = _pid(folder.resolve() / "data")

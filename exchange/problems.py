@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from certstore.errors import CertstoreError
 from connectors.errors import ConnectorError
+from exchange.audit.errors import LogDamaged
 from exchange.database import is_unreachable
 from exchange.errors import Fault, HubError, Unavailable
 
@@ -155,6 +156,15 @@ def of_unforeseen(error: Exception) -> Response:
     """Anything else: a database that is gone is 503, the rest a bare 500 with nothing inside."""
     if is_unreachable(error):
         return of_hub_error(Unavailable("数据库暂不可用,请稍后重试。", "Try again later."))
+    if isinstance(error, LogDamaged):
+        log.critical("log damaged", error=type(error).__name__)
+        return response(
+            body(
+                "unavailable",
+                zh="审计日志受损,已停止服务。",
+                en="The log is damaged; service stops.",
+            )
+        )
     # The class and place, never the text: it may hold personal data.
     log.error("unforeseen", error=type(error).__name__, exc_info=False, at=_place(error))
     return response(body("internal", zh="系统内部错误。", en="Internal error."))

@@ -80,7 +80,7 @@ class Teller:
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
         for number, (zh, en) in enumerate(columns):
             figures = bool(rows) and all(isinstance(row[number], int) for row in rows)
-            table.add_column(f"{zh}\n{en}", justify="right" if figures else "left")
+            table.add_column(f"{zh}\n{en}", justify="right" if figures else "left", overflow="fold")
         for row in rows:
             table.add_row(*(escape(str(cell)) for cell in row))
         self.console.print(Padding(table, (0, 0, 0, 3)))

@@ -131,9 +131,9 @@ def authorizations(cursor: Any, ids: Iterable[UUID]) -> Mapping[UUID, Authorizat
     cursor.execute("EXECUTE authorizations_to_use (%s::uuid[])", (wanted,))
     found = {}
     for row in cursor.fetchall():
-        key = UUID(row[0])
-        found[key] = AuthorizationFacts(
-            id=key,
+        # SQLAlchemy has registered uuid on its connections, this one too.
+        found[row[0]] = AuthorizationFacts(
+            id=row[0],
             department=row[1],
             item=row[2],
             case_number=row[3],

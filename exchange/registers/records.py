@@ -60,9 +60,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A finding as it stands in quarantine."""
+    """A finding as it stands in quarantine, and which pulls saw it first and last."""
 
     id: int
     finding: Finding
+    first_pull: UUID
     first_seen_at: datetime
+    last_pull: UUID
     last_seen_at: datetime

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from exchange.registers.records import UNFINISHED, Finding, Pull, Waiting
 from exchange.registers.tables import pulls, quarantine
@@ -70,7 +70,7 @@ def newest(connection: sa.Connection, registers: Sequence[str]) -> dict[str, Pul
     rows = connection.execute(
         sa.select(*_PULL)
         .where(pulls.c.register.in_(registers))
-        .distinct(pulls.c.register)
+        .ext(distinct_on(pulls.c.register))
         .order_by(pulls.c.register, pulls.c.requested_at.desc())
     )
     return {pull.register: pull for pull in (Pull(*row) for row in rows)}
@@ -85,7 +85,9 @@ def put_findings(
     connection: sa.Connection, pull: Pull, findings: Sequence[Finding], now: datetime
 ) -> None:
     """Put findings into quarantine; one that stands there already is seen again, not doubled."""
-    for start in range(0, len(findings), _AT_ONCE):
+    # Two rules of one name may question the same cell; one statement may not meet a row twice.
+    distinct = list({_key(finding): finding for finding in findings}.values())
+    for start in range(0, len(distinct), _AT_ONCE):
         statement = insert(quarantine).values(
             [
                 {
@@ -104,7 +106,7 @@ def put_findings(
                     "last_pull": pull.id,
                     "last_seen_at": now,
                 }
-                for finding in findings[start : start + _AT_ONCE]
+                for finding in distinct[start : start + _AT_ONCE]
             ]
         )
         connection.execute(
@@ -130,8 +132,14 @@ def waiting(connection: sa.Connection, register: str, *, after: int, limit: int)
                 row.row_number, row.content_hash, row.rule, row.column_name, row.severity,
                 row.masked_value, row.zh, row.en,
             ),
+            row.first_pull,
             row.first_seen_at,
+            row.last_pull,
             row.last_seen_at,
         )
         for row in rows
     ]  # fmt: skip
+
+
+def _key(finding: Finding) -> tuple[int, str, str, str]:
+    return finding.row_number, finding.content_hash, finding.rule, finding.column

@@ -106,7 +106,9 @@ class WaitingOut(BaseModel):
     masked_value: str
     zh: str
     en: str
+    first_pull: UUID
     first_seen_at: datetime
+    last_pull: UUID
     last_seen_at: datetime
 
     @classmethod
@@ -123,7 +125,9 @@ class WaitingOut(BaseModel):
             masked_value=finding.masked_value,
             zh=finding.zh,
             en=finding.en,
+            first_pull=waiting.first_pull,
             first_seen_at=waiting.first_seen_at,
+            last_pull=waiting.last_pull,
             last_seen_at=waiting.last_seen_at,
         )
 

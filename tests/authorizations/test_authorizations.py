@@ -235,20 +235,22 @@ def held_back(room: Room, *, writers: int) -> Iterator[None]:
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    with psycopg2.connect(room.database.superuser_url) as holding, holding.cursor() as cursor:
-        cursor.execute("SELECT FROM authorizations FOR UPDATE")
-        yield
-        deadline = time.monotonic() + 10
-        with psycopg2.connect(room.database.superuser_url) as watching:
-            watching.autocommit = True
-            with watching.cursor() as watcher:
-                found = 0
-                while found < writers:
-                    assert time.monotonic() < deadline, "nobody waits"
-                    watcher.execute(waiting)
-                    [found] = watcher.fetchone()
+    holding = psycopg2.connect(room.database.superuser_url)
+    watching = psycopg2.connect(room.database.superuser_url)
+    watching.autocommit = True  # within one transaction the view would never change
+    try:
+        with holding.cursor() as cursor, watching.cursor() as watcher:
+            cursor.execute("SELECT FROM authorizations FOR UPDATE")
+            yield
+            deadline = time.monotonic() + 10
+            found = 0
+            while found < writers:
+                assert time.monotonic() < deadline, "nobody waits"
+                watcher.execute(waiting)
+                [found] = watcher.fetchone()
+    finally:
+        holding.close()
         watching.close()
-    holding.close()
 
 
 def test_a_page_of_authorizations_leads_to_the_next(room: Room, case: dict[str, Any]) -> None:

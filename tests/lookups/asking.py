@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.hub import SERVICE_CENTRE
+from tests.hub import HEALTH
 
 
-def food_item() -> str:
-    """The implementation code of the service centre's first item that lists business licences."""
+def hygiene_item() -> str:
+    """The implementation code of the health commission's first item that lists business licences."""
     from exchange.items.definitions import load_definitions
 
     return next(
         definition["code"]
         for definition in load_definitions()
-        if definition["department"] == SERVICE_CENTRE
+        if definition["department"] == HEALTH
         and any(
             way.get("certificate") == "business-licence"
             for material in definition["materials"]
@@ -29,7 +29,7 @@ def lookup(holder: str, **changes: Any) -> dict[str, Any]:
         "certificate_type": "business-licence",
         "holder": {"id_type": "001", "id": holder},
         "fields": ["name", "credit_code"],
-        "purpose": {"item": food_item(), "case": "2026-000123"},
+        "purpose": {"item": hygiene_item(), "case": "2026-000123"},
         "basis": {"kind": "statutory"},
         "operator": {"account": "zhang.wei", "name": "张伟", "unit": "综合窗口3号"},
         **changes,

@@ -11,7 +11,7 @@ from certstore.errors import JwsError
 from certstore.public_keys import TrustedKeys
 from exchange.audit.errors import ReceiptRefused
 from exchange.lookups.answers import AnswerRefused, verify_answer_and_receipt
-from tests.hub import SERVICE_CENTRE, Served
+from tests.hub import HEALTH, Served
 from tests.lookups.asking import lookup
 
 
@@ -19,13 +19,13 @@ from tests.lookups.asking import lookup
 def answered(served: Served) -> tuple[Served, bytes, dict[str, Any]]:
     """A served hub, the bytes that were sent and the response that came."""
     body = json.dumps(lookup(served.issue_licence())).encode()
-    with served.as_system(SERVICE_CENTRE) as system:
+    with served.as_system(HEALTH) as system:
         response = system.post("/v1/lookups", content=body)
     assert response.status_code == 200, response.text
     return served, body, response.json()
 
 
-def verify(served: Served, body: bytes, response: dict[str, Any], audience: str = SERVICE_CENTRE):
+def verify(served: Served, body: bytes, response: dict[str, Any], audience: str = HEALTH):
     keys = TrustedKeys.from_jwks({"keys": [served.hub.keys.answers.public_jwk()]})
     return verify_answer_and_receipt(
         response, keys, served.hub.log.vkey, request=body, audience=audience
@@ -37,7 +37,7 @@ def test_an_answer_and_its_receipt_verify_with_public_keys_alone(answered: Any) 
     answer, receipt = verify(served, body, response)
     assert answer.index == receipt.index
     record = json.loads(receipt.record)
-    assert record["department"] == SERVICE_CENTRE
+    assert record["department"] == HEALTH
     assert record["outcome"] == "released"
     assert record["operator"] == {"account": "zhang.wei", "unit": "综合窗口3号"}
 
@@ -62,7 +62,7 @@ def test_no_personal_data_stands_in_the_record(answered: Any) -> None:
 )
 def test_an_answer_with(answered: Any, defect: str, code: str) -> None:
     served, body, response = answered
-    audience = SERVICE_CENTRE
+    audience = HEALTH
     if defect == "another request":
         body = body.replace(b"zhang.wei", b"zhang.wai")
     elif defect == "another caller":
@@ -78,7 +78,7 @@ def test_an_answer_with(answered: Any, defect: str, code: str) -> None:
 
 def test_a_receipt_of_another_lookup_is_refused(answered: Any) -> None:
     served, body, response = answered
-    with served.as_system(SERVICE_CENTRE) as system:
+    with served.as_system(HEALTH) as system:
         other = system.post("/v1/lookups", content=body).json()
     response["receipt"] = other["receipt"]
     with pytest.raises(AnswerRefused) as refused:
@@ -101,5 +101,5 @@ def test_an_answer_signed_by_another_key_is_refused(answered: Any) -> None:
     keys = TrustedKeys.from_jwks({"keys": [served.hub.keys.tokens.public_jwk()]})
     with pytest.raises(JwsError):
         verify_answer_and_receipt(
-            response, keys, served.hub.log.vkey, request=body, audience=SERVICE_CENTRE
+            response, keys, served.hub.log.vkey, request=body, audience=HEALTH
         )

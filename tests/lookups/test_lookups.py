@@ -11,11 +11,11 @@ import pytest
 
 from exchange import embedded
 from tests.conftest import Database
-from tests.hub import CULTURE, MARKET, SERVICE_CENTRE, Served
+from tests.hub import CULTURE, HEALTH, MARKET, Served
 from tests.lookups.asking import lookup
 
 
-def ask(served: Served, body: Any, client_id: str = SERVICE_CENTRE) -> httpx.Response:
+def ask(served: Served, body: Any, client_id: str = HEALTH) -> httpx.Response:
     with served.as_system(client_id) as system:
         return system.post("/v1/lookups", json=body)
 
@@ -46,22 +46,22 @@ def test_no_such_record_is_an_answer_and_stands_in_the_log(
 @pytest.mark.parametrize(
     ("changes", "client_id", "rule"),
     [
-        ({"purpose": None}, SERVICE_CENTRE, "no-purpose"),
-        ({"basis": None}, SERVICE_CENTRE, "no-basis"),
-        ({"basis": {"kind": "curiosity"}}, SERVICE_CENTRE, "no-basis"),
-        ({"purpose": {"item": "X" * 31, "case": "1"}}, SERVICE_CENTRE, "item-unknown"),
+        ({"purpose": None}, HEALTH, "no-purpose"),
+        ({"basis": None}, HEALTH, "no-basis"),
+        ({"basis": {"kind": "curiosity"}}, HEALTH, "no-basis"),
+        ({"purpose": {"item": "X" * 31, "case": "1"}}, HEALTH, "item-unknown"),
         (
             {"certificate_type": "parking-facility-licence"},
-            SERVICE_CENTRE,
+            HEALTH,
             "item-does-not-list-type",
         ),
-        ({"fields": ["name", "address"]}, SERVICE_CENTRE, "fields-beyond-item"),
-        ({"operator": None}, SERVICE_CENTRE, "no-operator"),
+        ({"fields": ["name", "address"]}, HEALTH, "fields-beyond-item"),
+        ({"operator": None}, HEALTH, "no-operator"),
         ({}, CULTURE, "no-rule"),
-        ({"basis": {"kind": "holder"}}, SERVICE_CENTRE, "authorization-missing"),
+        ({"basis": {"kind": "holder"}}, HEALTH, "authorization-missing"),
         (
             {"basis": {"kind": "holder", "authorization": "01890000-0000-7000-8000-000000000000"}},
-            SERVICE_CENTRE,
+            HEALTH,
             "authorization-unknown",
         ),
     ],
@@ -83,7 +83,7 @@ def test_a_lookup_is_refused_with_its_reason_and_the_refusal_is_logged(
 
 def test_a_revocation_counts_from_the_next_lookup_on(served: Served) -> None:
     holder = served.issue_licence()
-    with served.as_system(SERVICE_CENTRE) as asking, served.as_system(MARKET) as issuer:
+    with served.as_system(HEALTH) as asking, served.as_system(MARKET) as issuer:
         before = asking.post("/v1/lookups", json=lookup(holder)).json()["certificates"][0]
         revoked = issuer.post(
             f"/v1/certificates/{before['identifier']}/revocation",
@@ -107,9 +107,9 @@ def test_a_policy_counts_from_the_next_lookup_on(served: Served) -> None:
 
 def test_a_disabled_systems_token_stops_at_once(served: Served) -> None:
     body = lookup(served.issue_licence())
-    with served.as_system(SERVICE_CENTRE) as system:
+    with served.as_system(HEALTH) as system:
         assert system.post("/v1/lookups", json=body).status_code == 200
-        served.hub.publishing.disable_system(SERVICE_CENTRE)
+        served.hub.publishing.disable_system(HEALTH)
         assert system.post("/v1/lookups", json=body).status_code == 401
 
 
@@ -136,7 +136,7 @@ def test_a_disabled_systems_token_stops_at_once(served: Served) -> None:
 def test_a_malformed_body_gets_a_clear_problem(
     served: Served, body: bytes, status: int, field: str | None
 ) -> None:
-    with served.as_system(SERVICE_CENTRE) as system:
+    with served.as_system(HEALTH) as system:
         response = system.post("/v1/lookups", content=body)
     assert response.status_code == status, response.text
     problem = response.json()
@@ -156,7 +156,7 @@ def test_a_stranger_learns_nothing(served: Served, token: str) -> None:
 
 
 def test_a_token_expires(served: Served) -> None:
-    with served.as_system(SERVICE_CENTRE) as system:
+    with served.as_system(HEALTH) as system:
         served.clock.advance(seconds=601)
         response = system.post("/v1/lookups", json=lookup("x"))
     assert response.status_code == 401
@@ -164,7 +164,7 @@ def test_a_token_expires(served: Served) -> None:
 
 def test_without_its_database_the_hub_answers_nothing(served: Served, database: Database) -> None:
     body = lookup(served.issue_licence())
-    with served.as_system(SERVICE_CENTRE) as system:
+    with served.as_system(HEALTH) as system:
         assert system.post("/v1/lookups", json=body).status_code == 200
         embedded.drop_database(database.server, database.name)
         response = system.post("/v1/lookups", json=body)
@@ -174,7 +174,7 @@ def test_without_its_database_the_hub_answers_nothing(served: Served, database: 
 
 def test_an_answer_leaves_only_after_commit(served: Served, database: Database) -> None:
     body = lookup(served.issue_licence())
-    with served.as_system(SERVICE_CENTRE) as system:
+    with served.as_system(HEALTH) as system:
         with psycopg2.connect(database.superuser_url) as connection, connection.cursor() as cursor:
             # A deferred constraint fails at COMMIT, after every statement has succeeded.
             cursor.execute(
@@ -194,7 +194,7 @@ def test_a_batch_has_one_answer_and_a_record_each(served: Served, database: Data
     lookups = [lookup(served.issue_licence(n)) for n in range(1, 4)]
     lookups.insert(1, lookup("91440101MA5XXXXXXX"))
     lookups.append(lookup(lookups[0]["holder"]["id"], basis=None))
-    with served.as_system(SERVICE_CENTRE) as system:
+    with served.as_system(HEALTH) as system:
         response = system.post("/v1/lookups/batch", json={"lookups": lookups, "receipts": True})
     assert response.status_code == 200, response.text
     answered = response.json()
@@ -207,7 +207,7 @@ def test_a_batch_has_one_answer_and_a_record_each(served: Served, database: Data
 
 
 def test_a_batch_of_501_is_refused_whole(served: Served, database: Database) -> None:
-    with served.as_system(SERVICE_CENTRE) as system:
+    with served.as_system(HEALTH) as system:
         before = len(logged(database))
         response = system.post("/v1/lookups/batch", json={"lookups": [lookup("x")] * 501})
     assert response.status_code == 400

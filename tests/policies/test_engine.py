@@ -49,7 +49,9 @@ def test_all_causes_are_named_the_first_one_first(
 def test_a_statutory_basis_needs_an_agreement_that_names_it_and_no_authorization(
     engine: PolicyEngine, lookup: LookupRequest
 ) -> None:
-    statutory = replace(lookup, basis="statutory", authorization="none")
+    statutory = replace(
+        lookup, department=HEALTH_COMMISSION, basis="statutory", authorization="none"
+    )
     transport = replace(statutory, department="11440300MB2E09012L")
     assert engine.decide(statutory).allowed
     assert engine.decide(transport).allowed
