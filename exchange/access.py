@@ -118,7 +118,6 @@ class Access:
                 prepare(
                     "refusal",
                     work.now,
-                    holder=caller.holder_key,
                     act=act,
                     department=caller.department,
                     system=caller.subject if caller.kind == "system" else None,
@@ -127,7 +126,7 @@ class Access:
                     rules=decision.rules,
                     outcome="refused",
                     reason=decision.reasons[0].rule,
-                    **about,
+                    **{"holder": caller.holder_key, **about},
                 )
             )
             appended = work.commit()

@@ -73,6 +73,9 @@ class UnitOfWork(Generic[Record, Appended]):
             Unavailable: the database cannot be reached; nothing was done.
         """
         with database_failures(), self._engine.connect() as connection:
+            # Begun by hand: records are written past SQLAlchemy, which would then see no
+            # transaction of its own to commit.
+            connection.begin()
             yield Work(connection, self._log, self._clock.now())
 
     @contextmanager

@@ -66,10 +66,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class SignedChunk:
-    """``lines`` as COPY reads them, and what identifies the whole: SHA-256 over the sorted
-    SHA-256 of the credentials."""
+    """``lines`` as COPY reads them (UTF-8), and what identifies the whole: SHA-256 over the
+    sorted SHA-256 of the credentials."""
 
-    lines: str
+    lines: bytes
     digest: bytes
 
 
@@ -77,13 +77,14 @@ def sign(chunk: Chunk, signer: Signer) -> SignedChunk:
     """Sign a whole chunk, or raise certstore's FieldErrors for the first row it refuses."""
     drafts = [_draft(chunk, each) for each in chunk.versions]
     credentials = sign_chunk(drafts, signer, issuer_uri=chunk.issuer_uri, issued_at=chunk.issued_at)
+    encoded = [credential.encode("ascii") for credential in credentials]
     at, batch = chunk.issued_at.isoformat(), str(chunk.batch)
     lines = [
         _line(each, draft, credential, at, batch)
-        for each, draft, credential in zip(chunk.versions, drafts, credentials, strict=True)
+        for each, draft, credential in zip(chunk.versions, drafts, encoded, strict=True)
     ]
-    digests = sorted(hashlib.sha256(each.encode()).digest() for each in credentials)
-    return SignedChunk("".join(lines), hashlib.sha256(b"".join(digests)).digest())
+    digests = sorted(hashlib.sha256(each).digest() for each in encoded)
+    return SignedChunk(b"".join(lines), hashlib.sha256(b"".join(digests)).digest())
 
 
 def _draft(chunk: Chunk, each: ToSign) -> CertificateDraft:
@@ -103,17 +104,20 @@ def _draft(chunk: Chunk, each: ToSign) -> CertificateDraft:
     )
 
 
-def _line(each: ToSign, draft: CertificateDraft, credential: str, at: str, batch: str) -> str:
+def _line(each: ToSign, draft: CertificateDraft, credential: bytes, at: str, batch: str) -> bytes:
     identifier, kind = draft.identifier, draft.type
-    return (
+    # Names and fields are put together apart from the credential, so that their 中文 does not
+    # make Python keep its thousands of ASCII characters two bytes wide.
+    head = (
         f"{identifier.issuer}\t{kind.code}\t{each.serial}\t{each.version}\t{kind.key}\t"
         f"{kind.version}\t{identifier}\t\\\\x{each.holder_key.hex()}\t"
         f"{escaped(each.holder_id_type)}\t{escaped(each.holder_id)}\t"
         f"{escaped(each.holder_name)}\t{escaped(orjson.dumps(each.fields).decode())}\t"
         f"{each.valid_from}\t{each.valid_until or NULL}\t{each.issued_on}\t{at}\t"
         f"{each.status_list}\t{each.status_index}\t{escaped(each.source_key)}\t"
-        f"{escaped(each.source_hash)}\t{credential}\t{batch}\n"
+        f"{escaped(each.source_hash)}\t"
     )
+    return b"%b%b\t%b\n" % (head.encode(), credential, batch.encode())
 
 
 def escaped(text: str) -> str:

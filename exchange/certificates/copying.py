@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from io import StringIO
+from io import BytesIO
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -35,7 +35,7 @@ _CHANGES: Final = "COPY status_changes (issuer, number, index, value, changed_at
 _REASON: Final = "登记簿载明 · As stated in the register"
 
 
-def copy_certificates(connection: sa.Connection, lines: str) -> None:
+def copy_certificates(connection: sa.Connection, lines: bytes) -> None:
     """Add versions. One that is there already is psycopg2's UniqueViolation."""
     _copy(connection, _CERTIFICATES, lines)
 
@@ -57,7 +57,7 @@ def copy_events(
         for line in _events(f"{issuer}\t{type_code}", planned, at, recorded_by)
     ]
     if lines:
-        _copy(connection, _EVENTS, "".join(lines))
+        _copy(connection, _EVENTS, "".join(lines).encode())
 
 
 def status_changes_of(versions: Sequence[Planned], slots: Sequence[Slot]) -> list[tuple[Slot, int]]:
@@ -81,13 +81,13 @@ def copy_status_changes(
     """Add changes to lists that the caller has locked."""
     at = now.isoformat()
     lines = [f"{issuer}\t{slot.number}\t{slot.index}\t{value}\t{at}\n" for slot, value in changes]
-    _copy(connection, _CHANGES, "".join(lines))
+    _copy(connection, _CHANGES, "".join(lines).encode())
 
 
-def _copy(connection: sa.Connection, statement: str, lines: str) -> None:
+def _copy(connection: sa.Connection, statement: str, lines: bytes) -> None:
     cursor: Any = connection.connection.cursor()
     try:
-        cursor.copy_expert(statement, StringIO(lines), 1 << 20)
+        cursor.copy_expert(statement, BytesIO(lines), 1 << 20)
     finally:
         cursor.close()
 

@@ -8,7 +8,7 @@ from tests.hub import HEALTH
 
 
 def hygiene_item() -> str:
-    """The implementation code of the health commission's first item that lists business licences."""
+    """The code of the health commission's first item that lists business licences."""
     from exchange.items.definitions import load_definitions
 
     return next(
