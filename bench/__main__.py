@@ -35,17 +35,20 @@ def main() -> None:
     seconds = 2 if "--quick" in sys.argv else 10
     sign, verify = baselines.raw_es256(seconds / 5)
     say("raw-es256", sign=round(sign), verify=round(verify))
-    with tempfile.TemporaryDirectory(prefix="yici-bench-") as folder:
-        with Installation(Path(folder)) as installation:
-            measure(installation, seconds, sign, verify)
+    with (
+        tempfile.TemporaryDirectory(prefix="yici-bench-") as folder,
+        Installation(Path(folder)) as installation,
+    ):
+        measure(installation, seconds, sign, verify)
 
 
 def measure(installation: Installation, seconds: int, sign: float, verify: float) -> None:
     """Everything that needs an installation."""
     issued = installation.issue(20_000 if seconds < 10 else 50_000)
     ratio("issue", issued, sign, 0.25, unit="certificates/s")
-    checked = installation.verify_offline(seconds / 2)
-    ratio("offline-verify", checked, verify, 0.6, unit="credentials/s")
+    one_by_one, in_bulk = installation.verify_offline(seconds / 2)
+    ratio("offline-verify", one_by_one, verify, 0.6, unit="credentials/s", threads=1)
+    ratio("offline-verify-many", in_bulk, verify, 0.6, unit="credentials/s", threads="all")
     baselines.prepare(installation.postgres)
     before = baselines.pgbench(installation.postgres, seconds)
     prepared = baselines.pgbench(installation.postgres, seconds, protocol="prepared")

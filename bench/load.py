@@ -13,6 +13,7 @@ import struct
 import sys
 import time
 from collections import Counter
+from typing import cast
 
 import uvloop
 
@@ -27,8 +28,7 @@ class Connection(asyncio.Protocol):
         self._sent = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._send()
 
     def data_received(self, data: bytes) -> None:

@@ -36,6 +36,7 @@ from certstore.verdict import PARTS, Freshness, Part, Verdict
 __all__ = ["Freshness", "Part", "TrustAnchors", "Verdict", "Verifier", "verify"]
 
 TYP: Final = "dc+sd-jwt"
+_CHUNK: Final = 256
 
 _SKEW: Final = CLOCK_SKEW.total_seconds()
 _TIMES: Final = frozenset({int, float, type(None)})
@@ -88,6 +89,24 @@ class Verifier:
         except (JwsError, SdJwtError) as error:
             return self._refused(_broken(error), PARTS["not-evaluated"], at)
         return self._judge(claims, issuer, issuer_part, at)
+
+    def verify_many(
+        self, credentials: Sequence[str | bytes], *, at: datetime, threads: int | None = None
+    ) -> list[Verdict]:
+        """The verdicts on many credentials, in their order, on all cores.
+
+        Checking a signature lets other threads run meanwhile, so that the rest of the work is
+        done beside it. `threads` defaults to the number of processors.
+        """
+        count = threads or os.cpu_count() or 1
+        size = max(1, min(_CHUNK, -(-len(credentials) // count)))
+        chunks = [credentials[start : start + size] for start in range(0, len(credentials), size)]
+
+        def judge(chunk: Sequence[str | bytes]) -> list[Verdict]:
+            return [self.verify(credential, at=at) for credential in chunk]
+
+        with ThreadPoolExecutor(count) as pool:
+            return [verdict for verdicts in pool.map(judge, chunks) for verdict in verdicts]
 
     def _key(self, kid: Any, issuer: TrustedIssuer | None) -> tuple[VerifyingKey | None, Part]:
         """The key that is to have signed, and what the kid alone says of the issuer."""

@@ -28,6 +28,7 @@ from exchange.observing import Observed, configure_logging, metrics
 from exchange.registers.routes import router as registers
 from exchange.settings import load_settings
 from exchange.tokens.routes import router as tokens
+from exchange.wellformed import WellFormed
 
 DESCRIPTION = """
 政务数据交换与电子证照库 · data-exchange hub and signed electronic-certificate library.
@@ -53,7 +54,12 @@ class Door:
 
 def create_app(hub: Hub) -> ASGIApp:
     """The application of one hub, as ASGI."""
-    return Door(Observed(create_framework(hub)), LookupDoor(hub))
+    rooms = WellFormed(
+        create_framework(hub),
+        most_bytes=hub.settings.body_max_bytes,
+        most_upload_bytes=hub.settings.upload_max_bytes,
+    )
+    return Door(Observed(rooms), LookupDoor(hub))
 
 
 def create_framework(hub: Hub) -> FastAPI:
@@ -133,20 +139,29 @@ def _document(app: FastAPI) -> None:
             components["securitySchemes"] = {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             }
+            _complete(document)
             document["paths"].update(openapi_paths(schemas))
-            _secure(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _secure(document: dict[str, Any]) -> None:
-    """A route that may answer 401 wants a bearer token; 422 is never answered, 400 is."""
+def _complete(document: dict[str, Any]) -> None:
+    """Add what holds for every route.
+
+    422 is never answered, 400 is; a body may be too large or of another kind; a route that may
+    answer 401 wants a bearer token, unless it gives one out.
+    """
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            operation["responses"].pop("422", None)
-            if "401" in operation["responses"] and not path.startswith(("/oauth", "/v1/me/sess")):
+            responses = operation["responses"]
+            responses.pop("422", None)
+            common = [400] if "requestBody" in operation or "parameters" in operation else []
+            common += [413, 415] if "requestBody" in operation else []
+            for status, response in documented(*common).items():
+                responses.setdefault(str(status), response)
+            if "401" in responses and path not in ("/oauth/token", "/v1/me/sessions"):
                 operation.setdefault("security", [{"bearer": []}])
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)

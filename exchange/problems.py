@@ -22,6 +22,7 @@ from connectors.errors import ConnectorError
 from exchange.audit.errors import LogDamaged
 from exchange.database import is_unreachable
 from exchange.errors import Fault, HubError, Unavailable
+from exchange.faults import of_request
 
 MEDIA_TYPE = "application/problem+json"
 log = structlog.get_logger()
@@ -116,20 +117,6 @@ def of_library_error(error: CertstoreError | ConnectorError) -> Response:
     return response(body(code, zh=error.zh, en=error.en, members=members))
 
 
-def _validation_faults(error: RequestValidationError) -> list[Fault]:
-    faults = []
-    for item in error.errors():
-        place = "/".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0])
-        faults.append(
-            Fault(
-                f"/{place}" if item["loc"][0] == "body" else place,
-                f"不符合要求:{item['msg']}",
-                f"{item['msg']}",
-            )
-        )
-    return faults
-
-
 def of_validation(error: RequestValidationError) -> Response:
     """A body or parameter of the wrong shape: each place is named, no value is repeated."""
     return response(
@@ -137,7 +124,7 @@ def of_validation(error: RequestValidationError) -> Response:
             "bad-request",
             zh="请求内容不符合接口定义,请按 faults 逐项修正。",
             en="The request does not fit the interface; mend each place named in faults.",
-            faults=_validation_faults(error),
+            faults=of_request(error.errors()),
         )
     )
 

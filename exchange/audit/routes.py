@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from exchange.access import Allowed, Permitted, bearer
 from exchange.http import HubOf, problems
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
+
+# What a log can hold as a JSON number that every reader understands (RFC 7493 §2.2).
+_MOST: Final = (1 << 53) - 1
 
 
 class EntryOut(BaseModel):
@@ -56,7 +59,9 @@ def read_checkpoint(hub: HubOf) -> Response:
     "/consistency", summary="Proof between two sizes 一致性证明", responses=problems(400, 404, 503)
 )
 def read_consistency(
-    hub: HubOf, old: Annotated[int, Query(ge=1)], new: Annotated[int, Query(ge=1)]
+    hub: HubOf,
+    old: Annotated[int, Query(ge=1, le=_MOST, examples=[1])],
+    new: Annotated[int, Query(ge=1, le=_MOST, examples=[2])],
 ) -> ConsistencyOut:
     """Proof that the log of size ``old`` is a prefix of the log of size ``new``. Public."""
     return ConsistencyOut(old=old, new=new, proof=hub.audit.consistency(old, new))
@@ -71,7 +76,9 @@ def read_consistency(
         **problems(400, 401, 403, 404, 503),
     },
 )
-def read_receipt(hub: HubOf, request: Request, index: int) -> Response:
+def read_receipt(
+    hub: HubOf, request: Request, index: Annotated[int, Path(ge=0, le=_MOST, examples=[0])]
+) -> Response:
     """The C2SP tlog-proof of a record the caller's department caused (auditors: of any)."""
     caller = hub.tokens.caller(bearer(request))
     return Response(hub.audit.receipt(caller, index), media_type="text/plain")
@@ -81,7 +88,7 @@ def read_receipt(hub: HubOf, request: Request, index: int) -> Response:
 def read_records(
     hub: HubOf,
     permitted: Annotated[Permitted, Depends(Allowed("read-audit", resource=lambda _: None))],
-    after: Annotated[int, Query(ge=-1)] = -1,
+    after: Annotated[int, Query(ge=-1, le=_MOST)] = -1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     kind: Annotated[str | None, Query(max_length=40)] = None,
     case: Annotated[str | None, Query(max_length=200)] = None,

@@ -43,7 +43,7 @@ class RequestIn(_In):
     @model_validator(mode="after")
     def _names_each_material_once(self) -> RequestIn:
         if len({each.material for each in self.requests}) < len(self.requests):
-            raise ValueError("each material may be named once")
+            raise ValueError("每项材料只能列一次 / each material may be named once")
         return self
 
 

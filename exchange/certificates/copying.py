@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from certstore.issue import start_of_day
 from certstore.status import INVALID, State
 from exchange.certificates.chunks import COLUMNS, NULL
-from exchange.certificates.planning import ISSUED, Planned
+from exchange.certificates.planning import ISSUED, Planned, events_of
 from exchange.certificates.records import Slot
 
 OPERATION_OF: Final[Mapping[State, str]] = {
@@ -54,6 +54,7 @@ def copy_events(
     lines = [
         line
         for planned in versions
+        if events_of(planned)
         for line in _events(f"{issuer}\t{type_code}", planned, at, recorded_by)
     ]
     if lines:
@@ -69,9 +70,8 @@ def status_changes_of(versions: Sequence[Planned], slots: Sequence[Slot]) -> lis
             earlier = slots[before.planned] if before.planned is not None else before.slot
             if earlier is not None:
                 changes.append((earlier, INVALID))
-        state = State.from_code(planned.state)
-        if state is not State.VALID:
-            changes.append((slot, state.status_value))
+        if planned.state != State.VALID.code:
+            changes.append((slot, State.from_code(planned.state).status_value))
     return changes
 
 

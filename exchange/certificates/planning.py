@@ -176,30 +176,30 @@ def _moves_on(row: Issuable, newest: Standing) -> bool:
 def _faults_of(
     row: Issuable, ledger: _Ledger, check: Callable[[Issuable], None]
 ) -> list[IssueFault]:
-    def fault(rule: str, column: str | None, zh: str, en: str) -> IssueFault:
-        return IssueFault(row.row_number, row.source_key, row.source_hash, rule, column, zh, en)
-
     if row.valid_from is None:
-        return [fault("no-start", "valid_from", "没有起始日期", "it has no first day of validity")]
+        zh, en = "没有起始日期", "it has no first day of validity"
+        return [_fault(row, "no-start", "valid_from", zh, en)]
     if row.state not in _STATES:
-        return [fault("unknown-state", "state", "未知的证照状态代码", "no state has this code")]
+        return [
+            _fault(row, "unknown-state", "state", "未知的证照状态代码", "no state has this code")
+        ]
     try:
         check(row)
     except FaultsError as error:
-        return [fault(each.code, each.field, each.zh, each.en) for each in error.faults]
+        return [_fault(row, each.code, each.field, each.zh, each.en) for each in error.faults]
     except CertstoreError as error:
-        return [fault(error.code, error.field, error.zh, error.en)]
+        return [_fault(row, error.code, error.field, error.zh, error.en)]
     newest = ledger.newest
     if newest is None:
         return []
     if row.valid_from < newest.valid_from:
-        return [
-            fault(
-                "older-term", "valid_from",
-                "本行的有效期早于已签发的最新版本,不得覆盖",
-                "the term is older than that of the newest version, which it may not overwrite",
-            )
-        ]  # fmt: skip
+        zh = "本行的有效期早于已签发的最新版本,不得覆盖"
+        en = "the term is older than that of the newest version, which it may not overwrite"
+        return [_fault(row, "older-term", "valid_from", zh, en)]
     if newest.version >= MOST_VERSIONS:
-        return [fault("too-many-versions", None, "版本号已用尽", "no version number is left")]
+        return [_fault(row, "too-many-versions", None, "版本号已用尽", "no version number is left")]
     return []
+
+
+def _fault(row: Issuable, rule: str, column: str | None, zh: str, en: str) -> IssueFault:
+    return IssueFault(row.row_number, row.source_key, row.source_hash, rule, column, zh, en)

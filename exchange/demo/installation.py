@@ -12,7 +12,7 @@ import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -30,11 +30,12 @@ _FIRST_PORT = 8120
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A sample applicant's account."""
+    """A sample applicant's account. ``played``: a run of the story has used, or used up, it."""
 
     account: str
     password: str = field(repr=False)
     holder_name: str
+    played: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +114,12 @@ class Installation:
             return []
         return [Account(**each) for each in json.loads(path.read_bytes())]
 
-    def account(self, account: str, holder_name: str) -> Account:
+    def account(self, account: str, holder_name: str, *, played: bool) -> Account:
         """The account of that name, made with a random password where there is none."""
-        known = self.accounts()
-        for each in known:
-            if each.account == account:
-                return each
-        made = Account(account, secrets.token_urlsafe(12), holder_name)
-        listed = [asdict(each) for each in (*known, made)]
+        known = {each.account: each for each in self.accounts()}
+        made = known.pop(account, Account(account, secrets.token_urlsafe(12), holder_name))
+        made = replace(made, played=played or made.played)
+        listed = [asdict(each) for each in (*known.values(), made)]
         write_private(
             self.demo / "accounts.json", json.dumps(listed, ensure_ascii=False, indent=1).encode()
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ from exchange.demo.playing import Enterprise, Play, StoryFailed, expect
 
 PULL_WITHIN: Final = 240.0
 _VALID: Final = "01"
+_ABSENT: Final = (None, "", "N/A")
 _SHOWN: Final = 2
 
 
@@ -50,32 +51,26 @@ def pull_registers(play: Play) -> None:
 
 
 def find_enterprise(play: Play) -> Enterprise:
-    """The first enterprise of the register whose licence is in force; earlier runs revoked theirs.
+    """The first enterprise of the register that has not played yet and has its licence in force.
 
-    Raises:
-        StoryFailed: none is left.
-    """
-    return next(enterprises(play))
-
-
-def enterprises(play: Play) -> Iterator[Enterprise]:
-    """The enterprises of the register whose licences are in force, in its order.
+    Each run revokes one; a run that was cut short has left traces of another.
 
     Raises:
         StoryFailed: none is left.
     """
     definition = _definition(cast.MARKET.code)
     market = play.system(cast.MARKET_SYSTEM)
+    known = {account.account for account in play.stage.place.accounts()}
     for row in _rows(play.stage.registers / definition.source.file):
         code, name = row.get("统一社会信用代码") or "", row.get("企业名称") or ""
-        if not uscc.is_valid(code) or not name or row.get("经营范围") in (None, "", "N/A"):
+        if not name or code in known or not uscc.is_valid(code) or row.get("经营范围") in _ABSENT:
             continue
         standing = _find_standing(market, definition, code)
         if standing is not None and standing.state.code == _VALID and len(standing.versions) == 1:
-            yield Enterprise(code, name, CertificateIdentifier.parse(standing.identifier))
+            return Enterprise(code, name, CertificateIdentifier.parse(standing.identifier))
     raise StoryFailed(
-        "登记簿中已没有执照仍有效的企业（每次演示吊销一家）；make clean 后可重新开始。",
-        "no enterprise with a licence in force is left (each run revokes one); "
+        "登记簿中已没有未演示过、执照有效的企业；make clean 后可重新开始。",
+        "no enterprise is left that has not played and has its licence in force; "
         "`make clean` starts anew.",
     )
 
@@ -173,7 +168,7 @@ def _tell_quarantine(play: Play, pulls: Mapping[str, Pull]) -> None:
         )
         shown += [
             (pull.register, row.row, row.rule, row.masked_value or "—", f"{row.zh} · {row.en}")
-            for row in rows[:_SHOWN]
+            for row in list({row.row: row for row in reversed(rows)}.values())[: -_SHOWN - 1 : -1]
         ]
     if shown:
         play.tell.told("隔离区举例（值已遮盖）", "from quarantine (values masked)")
@@ -244,6 +239,3 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
     # Only to know whom to ask about: what is broken here, the connectors have questioned.
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         yield from csv.DictReader(file)
-
-
-__all__: Sequence[str] = ("enterprises", "find_enterprise", "pull_registers")

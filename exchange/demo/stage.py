@@ -104,9 +104,9 @@ class Stage:
                 self._hub = build_hub(load_settings(), SystemClock())
         return self._hub
 
-    def applicant(self, id_type: str, holder_id: str, name: str) -> Account:
+    def applicant(self, id_type: str, holder_id: str, name: str, *, played: bool) -> Account:
         """A sample account for a holder, at the hub too."""
-        account = self.place.account(holder_id, name)
+        account = self.place.account(holder_id, name, played=played)
         self.hub().tokens.register_applicant(
             account.account, account.password, id_type=id_type, holder_id=holder_id, name=name
         )
@@ -301,16 +301,18 @@ class Stage:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Within the block a SIGTERM ends the process as Ctrl-C does: in order."""
+    """Within the block SIGTERM and a closed terminal end the process as Ctrl-C does: in order."""
 
     def interrupt(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(each, interrupt) for each in signals]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)
 
 
 def serve_embedded(var: Path) -> int:
@@ -329,8 +331,13 @@ def _serve(stage: Stage, tell: Teller, registers: Path | None) -> int:
         registers = None
     with stage.standing("serve", registers):
         if not stage.serves_here:
+            tell.failed("无需再启动一次", "there is no need to start it again")
             return 1
         show_addresses(stage, tell)
+        if not stage.place.accounts():
+            tell.told(
+                "还没有演示数据：先运行 make demo", "no sample data yet: run `make demo` first"
+            )
         tell.told("按 Ctrl-C 停止", "Ctrl-C stops it")
         try:
             while True:
@@ -383,8 +390,21 @@ def show_addresses(stage: Stage, tell: Teller) -> None:
     accounts = stage.place.accounts()[-3:]
     if accounts:
         tell.table(
-            [("申请人", "applicant"), ("账号", "account"), ("密码", "password")],
-            [(each.holder_name, each.account, each.password) for each in reversed(accounts)],
+            [
+                ("申请人", "applicant"),
+                ("账号", "account"),
+                ("密码", "password"),
+                ("执照", "licence"),
+            ],
+            [
+                (
+                    each.holder_name,
+                    each.account,
+                    each.password,
+                    "演示过 played" if each.played else "有效 in force",
+                )
+                for each in reversed(accounts)
+            ],
         )
 
 

@@ -59,7 +59,7 @@ def _tell(stage: Stage, tell: Teller, registers: Path | None) -> None:
         current = Play(stage, tell, mark, fetch_trust(stage))
         try:
             made, saved, enterprise = _acts(current)
-            stage.applicant(*_next(current))
+            _leave_one(current)
         finally:
             current.close()
         _summary(current, made, saved, enterprise)
@@ -74,7 +74,9 @@ def _acts(current: Play) -> tuple[int, int, Enterprise]:
             f"本次的申请人：{enterprise.name}（{enterprise.credit_code}）",
             "this run's applicant, whose licence is in force",
         )
-        account = current.stage.applicant("001", enterprise.credit_code, enterprise.name)
+        account = current.stage.applicant(
+            "001", enterprise.credit_code, enterprise.name, played=True
+        )
     with tell.step("b", "审批系统受理办件", "an approval system opens a case"):
         centre = counter.open_case(current, enterprise)
     with tell.step("c", "申请人授权", "the applicant agrees"):
@@ -96,10 +98,11 @@ def _acts(current: Play) -> tuple[int, int, Enterprise]:
     return made, saved, enterprise
 
 
-def _next(current: Play) -> tuple[str, str, str]:
-    """An enterprise that still has its licence, for whoever looks around in `make serve`."""
-    enterprise = pulling.find_enterprise(current)
-    return "001", enterprise.credit_code, enterprise.name
+def _leave_one(current: Play) -> None:
+    """An account that still has its licence, for whoever looks around in `make serve`."""
+    if all(account.played for account in current.stage.place.accounts()):
+        enterprise = pulling.find_enterprise(current)
+        current.stage.applicant("001", enterprise.credit_code, enterprise.name, played=False)
 
 
 def _summary(current: Play, made: int, saved: int, enterprise: Enterprise) -> None:

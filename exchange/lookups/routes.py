@@ -10,17 +10,20 @@ from typing import Any, Final, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from exchange import problems
 from exchange.access import Caller, bearer
-from exchange.errors import BadRequest, Fault, HubError, TooLarge
+from exchange.errors import BadRequest, HubError, TooLarge
+from exchange.faults import of_bodies
 from exchange.http import problems as documented
 from exchange.hub import Hub
 from exchange.lookups.batch import Answered
 from exchange.lookups.schemas import BatchIn, BatchOut, LookupIn, LookupOut
+from exchange.wellformed import check_names
 
 SINGLE: Final = "/v1/lookups"
 BATCH: Final = "/v1/lookups/batch"
@@ -54,6 +57,7 @@ class LookupDoor:
             )
         caller = self._hub.tokens.reader.read(bearer(request), self._hub.clock.now())
         if caller.kind != "system":
+            await run_in_threadpool(self._hub.access.permit, caller, "use-lookups")
             raise BadRequest(
                 "此接口仅供部门系统使用。", "This door is for departments' systems only."
             )
@@ -136,21 +140,14 @@ def batch(answered: Answered) -> Response:
 
 def _parse(model: type[Model], body: bytes) -> Model:
     try:
-        return model.model_validate_json(body)
+        parsed = model.model_validate_json(body)
+        check_names(body)
+        return parsed
     except ValidationError as error:
         raise BadRequest(
             "请求内容不符合接口定义,请按 faults 逐项修正。",
             "The request does not fit the interface; mend each place named in faults.",
-            faults=tuple(
-                Fault(
-                    "/" + "/".join(str(part) for part in fault["loc"]),
-                    f"不符合要求:{fault['msg']}",
-                    fault["msg"],
-                )
-                for fault in error.errors(
-                    include_input=False, include_url=False, include_context=False
-                )[:50]
-            ),
+            faults=of_bodies(error.errors(include_input=False, include_url=False)),
         ) from None
 
 
@@ -158,7 +155,7 @@ EXAMPLE: Final = {
     "certificate_type": "business-licence",
     "holder": {"id_type": "001", "id": "91440101191193940U"},
     "fields": ["name", "credit_code"],
-    "purpose": {"item": "11440000MB2F03456C1000131072001", "case": "2026-000123"},
+    "purpose": {"item": "11440000MB2G07890B2000123008000", "case": "2026-000123"},
     "basis": {"kind": "statutory"},
     "operator": {"account": "zhang.wei", "name": "张伟", "unit": "综合窗口3号"},
 }

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
 
 
 class _In(BaseModel):
@@ -21,8 +22,13 @@ class _In(BaseModel):
 class HolderIn(_In):
     """Who holds the certificate: id type (GA/T 517 number, or a local type) and id."""
 
-    id_type: Annotated[str, Field(min_length=1, max_length=40, examples=["001"])]
-    id: Annotated[str, Field(min_length=1, max_length=100, examples=["91440101191193940U"])]
+    id_type: Annotated[
+        str, Field(min_length=1, max_length=40, pattern=_PRINTABLE, examples=["001"])
+    ]
+    id: Annotated[
+        str,
+        Field(min_length=1, max_length=100, pattern=_PRINTABLE, examples=["91440101191193940U"]),
+    ]
 
 
 class PurposeIn(_In):
@@ -35,7 +41,10 @@ class PurposeIn(_In):
 class BasisIn(_In):
     """By what right: ``holder`` 持证人用证, ``entrusted`` 委托授权, ``statutory`` 依职能查验."""
 
-    kind: Annotated[str, Field(min_length=1, max_length=40, examples=["holder"])] | None = None
+    kind: (
+        Annotated[str, Field(min_length=1, max_length=40, pattern=_PRINTABLE, examples=["holder"])]
+        | None
+    ) = None
     authorization: Annotated[UUID, Field(strict=False)] | None = None
 
 
@@ -52,7 +61,9 @@ class LookupIn(_In):
 
     certificate_type: Annotated[Text, Field(examples=["business-licence"])]
     holder: HolderIn | None = None
-    identifier: Annotated[str, Field(min_length=20, max_length=200)] | None = None
+    identifier: Annotated[str, Field(min_length=20, max_length=200, pattern=_PRINTABLE)] | None = (
+        None
+    )
     fields: Annotated[list[Text], Field(min_length=1, max_length=100)]
     purpose: PurposeIn | None = None
     basis: BasisIn | None = None
@@ -61,7 +72,9 @@ class LookupIn(_In):
     @model_validator(mode="after")
     def _names_whom_or_which(self) -> LookupIn:
         if self.holder is None and self.identifier is None:
-            raise ValueError("give `holder`, or the certificate's `identifier`")
+            raise ValueError(
+                "须给出 holder 或证照的 identifier / give `holder`, or the certificate's `identifier`"
+            )
         return self
 
 

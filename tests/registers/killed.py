@@ -35,7 +35,7 @@ def main() -> None:
             if seen == chunks:
                 os._exit(DEAD)
 
-        pulling._progress = progress_and_die  # type: ignore[method-assign]
+        pulling._progress = progress_and_die  # type: ignore[method-assign, assignment]
         pulling.run(UUID(sys.argv[1]))
 
 

@@ -41,6 +41,17 @@ def parts(found: dict[str, Any]) -> list[int]:
     return [found[part] for part in PARTS]
 
 
+def pull_records(served: Served) -> list[dict[str, Any]]:
+    """What the log says of pulls that ended."""
+    with served.hub.work.read() as connection:
+        bodies = connection.execute(
+            sa.select(audit_records.c.body)
+            .where(audit_records.c.kind == "pull")
+            .order_by(audit_records.c.index)
+        ).scalars()
+        return [json.loads(bytes(body)) for body in bodies]
+
+
 @pytest.mark.parametrize("register", REGISTERS)
 def test_received_is_issued_and_revised_and_unchanged_and_quarantined(
     served: Served, pulling: Pulling, manifest: Manifest, register: str
@@ -150,6 +161,8 @@ def test_two_workers_at_once_pull_a_register_once(
     assert found["state"] == "done"
     assert parts(found) == [manifest.enterprises.clean, 0, 0, len(manifest.enterprises.faults)]
     assert count(served.hub, certificates) == manifest.enterprises.clean
+    assert count(served.hub, issue_batches) == 1
+    assert len(pull_records(served)) == 1
 
 
 def test_a_finished_pull_is_never_run_again(
@@ -220,13 +233,7 @@ def test_each_pull_stands_in_the_log_with_its_sums(
     served: Served, pulling: Pulling, manifest: Manifest
 ) -> None:
     found = pull(served, pulling, "market-regulator")
-    with served.hub.work.read() as connection:
-        bodies = connection.execute(
-            sa.select(audit_records.c.body)
-            .where(audit_records.c.kind == "pull")
-            .order_by(audit_records.c.index)
-        ).scalars()
-        records = [json.loads(bytes(body)) for body in bodies]
+    records = pull_records(served)
     assert records[-1]["department"] == MARKET
     assert records[-1]["count"] == found["received"]
     assert records[-1]["counts"] == {part: found[part] for part in PARTS}
