@@ -73,7 +73,7 @@ class LookupIn(_In):
     def _names_whom_or_which(self) -> LookupIn:
         if self.holder is None and self.identifier is None:
             raise ValueError(
-                "须给出 holder 或证照的 identifier / give `holder`, or the certificate's `identifier`"
+                "须给出 holder 或 identifier / give `holder`, or the certificate's `identifier`"
             )
         return self
 
