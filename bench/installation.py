@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from stdnum.cn import uscc
 
 from certstore.trust import TrustAnchors
-from certstore.verify import Verdict, Verifier
+from certstore.verify import Verdict, Verifier, verify_many
 from exchange import embedded, migrating
 from exchange.certificates.issuing import Issuing
 from exchange.certificates.places import Places
@@ -123,17 +123,18 @@ class Installation:
             found = connection.exec_driver_sql("SELECT credential FROM certificates LIMIT 4000")
             credentials = [row[0] for row in found]
         with self.serving(processes=1):
-            trust, statuses = self._published(credentials)
-        verifier = Verifier(trust, statuses)
+            document, statuses = self._published(credentials)
+        verifier = Verifier(TrustAnchors.from_json(document), statuses)
         now = datetime.now(UTC)
 
         def one_by_one() -> list[Verdict]:
             return [verifier.verify(credential, at=now) for credential in credentials]
 
-        def in_bulk() -> list[Verdict]:
-            return verifier.verify_many(credentials, at=now)
-
-        return _rate(one_by_one, seconds), _rate(in_bulk, seconds)
+        many = credentials * 10
+        started = time.perf_counter()
+        verdicts = verify_many(many, trust=document, status_tokens=statuses, at=now)
+        assert all(each.status.outcome == "valid" for each in verdicts)
+        return _rate(one_by_one, seconds), len(many) / (time.perf_counter() - started)
 
     @contextmanager
     def serving(self, processes: int) -> Iterator[int]:
@@ -182,17 +183,15 @@ class Installation:
         )
         assert Item.from_json(_item(self._item), version=1).certificate_fields
 
-    def _published(self, credentials: list[str]) -> tuple[TrustAnchors, dict[str, str]]:
-        trust = TrustAnchors.from_json(
-            httpx.get(f"{self.hub.settings.public_url}/v1/trust").content
-        )
+    def _published(self, credentials: list[str]) -> tuple[bytes, dict[str, str]]:
+        document = httpx.get(f"{self.hub.settings.public_url}/v1/trust").content
         uris = {
             jwt.decode(each.split("~")[0], options={"verify_signature": False})["status"][
                 "status_list"
             ]["uri"]
             for each in credentials
         }
-        return trust, {uri: httpx.get(uri).text for uri in uris}
+        return document, {uri: httpx.get(uri).text for uri in uris}
 
     def _token(self) -> str:
         base = self.hub.settings.public_url

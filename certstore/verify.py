@@ -10,9 +10,9 @@ from a stranger.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -35,10 +35,10 @@ from certstore.strict_json import parse_json
 from certstore.trust import KeysOf, TrustAnchors, TrustedIssuer
 from certstore.verdict import PARTS, Freshness, Part, Verdict
 
-__all__ = ["Freshness", "Part", "TrustAnchors", "Verdict", "Verifier", "verify"]
+__all__ = ["Freshness", "Part", "TrustAnchors", "Verdict", "Verifier", "verify", "verify_many"]
 
 TYP: Final = "dc+sd-jwt"
-_CHUNK: Final = 256
+_CHUNK: Final = 500
 
 _SKEW: Final = CLOCK_SKEW.total_seconds()
 _TIMES: Final = frozenset({int, float, type(None)})
@@ -91,24 +91,6 @@ class Verifier:
         except (JwsError, SdJwtError) as error:
             return self._refused(_broken(error), PARTS["not-evaluated"], at)
         return self._judge(claims, issuer, issuer_part, at)
-
-    def verify_many(
-        self, credentials: Sequence[str | bytes], *, at: datetime, threads: int | None = None
-    ) -> list[Verdict]:
-        """The verdicts on many credentials, in their order, on all cores.
-
-        Checking a signature lets other threads run meanwhile, so that the rest of the work is
-        done beside it. `threads` defaults to the number of processors.
-        """
-        count = threads or os.cpu_count() or 1
-        size = max(1, min(_CHUNK, -(-len(credentials) // count)))
-        chunks = [credentials[start : start + size] for start in range(0, len(credentials), size)]
-
-        def judge(chunk: Sequence[str | bytes]) -> list[Verdict]:
-            return [self.verify(credential, at=at) for credential in chunk]
-
-        with ThreadPoolExecutor(count) as pool:
-            return [verdict for verdicts in pool.map(judge, chunks) for verdict in verdicts]
 
     def _key(self, kid: Any, issuer: TrustedIssuer | None) -> tuple[VerifyingKey | None, Part]:
         """The key that is to have signed, and what the kid alone says of the issuer."""
@@ -207,6 +189,50 @@ def verify(
 ) -> Verdict:
     """The verdict on one certificate; for several, keep a `Verifier`."""
     return Verifier(trust, status_tokens).verify(credential, at=at)
+
+
+def verify_many(
+    credentials: Iterable[str],
+    *,
+    trust: bytes,
+    status_tokens: Mapping[str, str | bytes],
+    at: datetime,
+    processes: int | None = None,
+) -> Iterator[Verdict]:
+    """The verdicts on many credentials, in their order, on `processes` cores (default: all).
+
+    `trust` is the trust document itself: each process reads it for itself. Raises TrustError for
+    a document that cannot be used.
+    """
+    # Only here: verifying one certificate starts no process and loads nothing that could.
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    TrustAnchors.from_json(trust)
+    with ProcessPoolExecutor(
+        processes or os.cpu_count() or 1,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_equip,
+        initargs=(trust, dict(status_tokens)),
+    ) as pool:
+        remaining = iter(credentials)
+        chunks = iter(lambda: list(islice(remaining, _CHUNK)), [])
+        for verdicts in pool.map(_judge_chunk, ((chunk, at) for chunk in chunks)):
+            yield from verdicts
+
+
+_verifier: Verifier | None = None
+
+
+def _equip(trust: bytes, status_tokens: Mapping[str, str | bytes]) -> None:
+    global _verifier  # one for the life of the process
+    _verifier = Verifier(TrustAnchors.from_json(trust), status_tokens)
+
+
+def _judge_chunk(task: tuple[list[str], datetime]) -> list[Verdict]:
+    chunk, at = task
+    assert _verifier is not None  # noqa: S101  # the initializer made it
+    return [_verifier.verify(credential, at=at) for credential in chunk]
 
 
 def _broken(error: JwsError | SdJwtError) -> Part:
