@@ -113,7 +113,7 @@ class Verifier:
             validity=unjudged,
             at=at,
             freshness=Freshness(keys_as_of=self.trust.as_of),
-            claims=_NOTHING,
+            claims={},
         )
 
     def _judge(
