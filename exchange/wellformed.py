@@ -28,6 +28,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 # What multipart adds to a file; the upload's own door is stricter and says more.
 _ENVELOPE: Final = 65_536
 _NUL: Final = ("不得含 NUL 字符(U+0000)", "must not hold the character NUL (U+0000)")
+_TWICE: Final = ("重复出现", "is given more than once")
 
 
 class _Repeated(dict[str, Any]):
@@ -176,13 +177,18 @@ def _check_address(scope: Scope) -> None:
     faults = []
     if "\0" in scope["path"]:
         faults.append(Fault("path", *_NUL))
-    if b"%00" in scope["query_string"]:
-        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        faults += [Fault(pointer([name])[1:], *_NUL) for name, value in pairs if "\0" in value]
-        faults += [Fault("query", *_NUL) for name, _ in pairs if "\0" in name]
+    seen = set[str]()
+    for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        shown = pointer([name])[1:]
+        if "\0" in name + value:
+            faults.append(Fault("query" if "\0" in name else shown, *_NUL))
+        elif name in seen:
+            faults.append(Fault(shown, *_TWICE))
+        seen.add(name)
     if faults:
         raise BadRequest(
-            "地址中含有不允许的字符。", "The address holds a character that is not allowed.",
+            "地址有误,请按 faults 逐项修正。",
+            "The address is not usable; mend each place named in faults.",
             faults=tuple(faults[:MOST_FAULTS]),
         )  # fmt: skip
 
@@ -230,7 +236,7 @@ def _faults(document: Any) -> Iterator[Fault]:
                 yield _too_deep(place[:4])
                 return
             if isinstance(value, _Repeated):
-                yield Fault(pointer((*place, value.name)), "重复出现", "is given more than once")
+                yield Fault(pointer((*place, value.name)), *_TWICE)
             members = value.items() if isinstance(value, dict) else enumerate(value)
             for name, member in members:
                 if isinstance(name, str) and (wrong := _text(name)):

@@ -47,6 +47,19 @@ class OperatorIn(_In):
 class CaseIn(_In):
     """A case to be opened."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "item": "11440000MB2F03456K2000131019000",
+                    "case_number": "SLZX-2026-000123",
+                    "holder": {"id_type": "001", "id": "91440101191193940U"},
+                    "operator": {"account": "win-03", "name": "李四", "unit": "综合窗口"},
+                }
+            ]
+        }
+    )
+
     item: Annotated[
         str, Field(min_length=1, max_length=40, examples=["11440000MB2F03456K2000131019000"])
     ]

@@ -15,7 +15,7 @@ from exchange.certificates.records import Certificate, Event
 from exchange.certificates.service import Standing
 from exchange.certificates.verification import COMPARISONS, Verification
 
-IDENTIFIER = "1.2.156.3005.2.11440000MB2D01234C001.11440000MB2D01234C.914401010000000017.001.N"
+IDENTIFIER = "1.2.156.3005.2.11440000MB2D01234C001.11440000MB2D01234C.91440101000000001M.001.1"
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from certstore.errors import KeyFault
 from certstore.identifiers import CertificateIdentifier
 from certstore.status import State
 from exchange.access import Access, Permitted
-from exchange.audit.records import prepare
+from exchange.audit.records import PreparedRecord, prepare
 from exchange.certificates import repository
 from exchange.certificates.issuing import Issuing
 from exchange.certificates.places import Places
@@ -224,24 +225,7 @@ class Certificates:
             repository.add_status_change(
                 work.connection, certificate.issuer, certificate.slot, transition.state, work.now
             )
-            work.record(
-                prepare(
-                    transition.kind,
-                    work.now,
-                    act=permitted.act,
-                    department=permitted.department,
-                    system=permitted.caller.subject,
-                    key=permitted.caller.key,
-                    holder=certificate.holder_key,
-                    type=certificate.type_key,
-                    certificates=[certificate.identifier],
-                    policy=permitted.decision.policy_set,
-                    rules=permitted.decision.rules,
-                    # The officer's own words may name persons; they stand with the certificate.
-                    reason=f"state-{transition.state.code}",
-                    outcome="done",
-                )
-            )
+            work.record(_record_of(permitted, certificate, transition, work.now))
             work.commit()
         return self._standing(identifier)
 
@@ -260,6 +244,27 @@ class Certificates:
 
 def _place(identifier: CertificateIdentifier) -> tuple[str, str, str, int]:
     return identifier.issuer, identifier.type_code, identifier.serial, identifier.version
+
+
+def _record_of(
+    permitted: Permitted, certificate: Certificate, transition: Transition, now: datetime
+) -> PreparedRecord:
+    return prepare(
+        transition.kind,
+        now,
+        act=permitted.act,
+        department=permitted.department,
+        system=permitted.caller.subject,
+        key=permitted.caller.key,
+        holder=certificate.holder_key,
+        type=certificate.type_key,
+        certificates=[certificate.identifier],
+        policy=permitted.decision.policy_set,
+        rules=permitted.decision.rules,
+        # The officer's own words may name persons; they stand with the certificate.
+        reason=f"state-{transition.state.code}",
+        outcome="done",
+    )
 
 
 def _not_found() -> NotFound:

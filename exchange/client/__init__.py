@@ -2,6 +2,19 @@
 
 Needs httpx and the pure parts of the hub only; every answer is verified before it is given out.
 Each name below is imported on first use, so that proving evidence offline loads no network.
+
+    with Yici(url, client_id="centre-approval", key=Path("key.pem"), trust=trust) as yici:
+        case = yici.open_case(item, "SLZX-2026-000123", Holder("001", code), operator)
+        line = case.get_line("business-licence")
+        result = yici.look_up(
+            Lookup(
+                line.certificate_type, line.fields, holder=Holder("001", code), item=item,
+                case=case.case_number, basis=line.basis, authorization=line.authorization,
+                operator=operator,
+            )
+        )
+        yici.attach_certificate(case.id, line.material, result.lookup)
+        keep(result.evidence())  # python -m exchange.client.offline proves it, years later
 """
 
 from __future__ import annotations

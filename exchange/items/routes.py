@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Depends
 
 from exchange.access import Allowed, Permitted
 from exchange.http import HubOf, problems
-from exchange.items.schemas import ItemOut, ItemsOut
+from exchange.items.schemas import ItemIn, ItemOut, ItemsOut
 
 router = APIRouter(prefix="/v1/items", tags=["items"])
 
@@ -34,7 +34,7 @@ def read_item(hub: HubOf, code: str) -> ItemOut:
 def publish_item(
     hub: HubOf,
     permitted: Annotated[Permitted, Depends(Allowed("publish-item"))],
-    definition: Annotated[dict[str, Any], Body()],
+    item: ItemIn,
 ) -> ItemOut:
     """Publish the next version of an item; the same definition again changes nothing."""
-    return ItemOut.of(hub.items.publish(permitted, definition))
+    return ItemOut.of(hub.items.publish(permitted, item.definition()))

@@ -1,8 +1,10 @@
-"""What the items room sends."""
+"""What the items room takes and sends."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from exchange.items.definitions import Item, Material
 
@@ -12,6 +14,72 @@ class Names(BaseModel):
 
     zh: str
     en: str
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NamesIn(_In):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+
+class WayIn(_In):
+    """One way to satisfy a material: a certificate with the fields needed, or a document."""
+
+    certificate: str | None = None
+    fields: Annotated[list[str], Field(max_length=100)] = []
+    document: str | None = None
+
+
+class MaterialIn(_In):
+    """One material that an item asks for."""
+
+    code: str
+    name: NamesIn
+    legal_ground: str = ""
+    ways: Annotated[list[WayIn], Field(min_length=1, max_length=50)]
+
+
+class ItemIn(_In):
+    """A service item to be published, in the form of the definition files."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "code": "11440000MB2F03456K2000131019000",
+                    "basic_code": "000131019000",
+                    "department": "11440000MB2F03456K",
+                    "name": {"zh": "食品经营许可", "en": "Food business permit"},
+                    "legal_ground": "《中华人民共和国食品安全法》第三十五条",
+                    "time_limit_working_days": 10,
+                    "materials": [
+                        {
+                            "code": "business-licence",
+                            "name": {"zh": "营业执照", "en": "Business licence"},
+                            "ways": [{"certificate": "business-licence", "fields": ["name"]}],
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    code: str
+    basic_code: str
+    department: str
+    name: NamesIn
+    legal_ground: str
+    time_limit_working_days: Annotated[int, Field(strict=True)]
+    materials: Annotated[list[MaterialIn], Field(min_length=1, max_length=100)]
+
+    def definition(self) -> dict[str, Any]:
+        """The definition as it was sent, what was left out left out."""
+        return self.model_dump(exclude_unset=True)
 
 
 class WayOut(BaseModel):

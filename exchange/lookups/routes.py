@@ -166,12 +166,13 @@ def openapi_paths(components: dict[str, Any]) -> dict[str, Any]:
     return {
         SINGLE: {
             "post": _operation(
-                "Look a certificate up 查验证照", LookupIn, LookupOut, EXAMPLE, components
+                "look_up", "Look a certificate up 查验证照",
+                LookupIn, LookupOut, EXAMPLE, components,
             )
         },
         BATCH: {
             "post": _operation(
-                "Look up to 500 certificates up 批量查验",
+                "look_up_batch", "Look up to 500 certificates up 批量查验",
                 BatchIn, BatchOut, {"lookups": [EXAMPLE]}, components,
             )
         },
@@ -179,6 +180,7 @@ def openapi_paths(components: dict[str, Any]) -> dict[str, Any]:
 
 
 def _operation(
+    name: str,
     summary: str,
     asked: type[BaseModel],
     answered: type[BaseModel],
@@ -194,6 +196,7 @@ def _operation(
     responses = documented(400, 401, 403, 405, 413, 503)
     return {
         "tags": ["lookups"],
+        "operationId": name,
         "summary": summary,
         "description": answered.__doc__,
         "security": [{"bearer": []}],

@@ -19,7 +19,12 @@ class TokenOut(BaseModel):
 class SignInIn(BaseModel):
     """An applicant's account and password."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        json_schema_extra={"examples": [{"account": "xintiandi", "password": "correct horse 7"}]},
+    )
 
     account: Annotated[str, Field(min_length=1, max_length=200, examples=["xintiandi"])]
     password: Annotated[str, Field(min_length=1, max_length=1024, examples=["correct horse 7"])]
