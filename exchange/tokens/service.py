@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Final
 
 from argon2 import PasswordHasher
@@ -51,7 +52,6 @@ class Tokens:
         self._seconds = seconds
         self._holder_hmac_key = holder_hmac_key
         self._hasher = PasswordHasher()
-        self._nobody = self._hasher.hash("nobody has this password")
 
     @property
     def reader(self) -> AccessTokens:
@@ -211,6 +211,10 @@ class Tokens:
         holder = applicant.holder_key if applicant else None
         work.record(prepare("sign-in", work.now, holder=holder, outcome="refused", reason=reason))
         work.commit()
+
+    @cached_property
+    def _nobody(self) -> str:
+        return self._hasher.hash("nobody has this password")
 
     def _mint(self, caller: Caller) -> str:
         return self._tokens.mint(

@@ -44,8 +44,8 @@ def test_an_unknown_item_is_not_found_and_a_faulty_one_not_published(room: Room)
         room.hub.items.publish(permitted, {"code": "1"})
 
 
-def test_a_departments_system_publishes_nothing(room: Room) -> None:
+def test_a_system_without_the_scope_publishes_nothing(room: Room) -> None:
     with pytest.raises(Refused):
         room.hub.access.permit(
-            Caller("system", CENTRE, CENTRE, frozenset({"governance"})), "publish-item"
+            Caller("system", CENTRE, CENTRE, frozenset({"cases"})), "publish-item"
         )
