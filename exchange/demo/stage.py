@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from exchange import embedded, migrating
+from exchange import embedded
 from exchange.clock import SystemClock
-from exchange.demo import cast
 from exchange.demo.installation import (
     Account,
     Installation,
@@ -28,6 +27,7 @@ from exchange.demo.installation import (
     free_port,
     in_environment,
 )
+from exchange.demo.preparing import migrate, prepare, start_postgres
 from exchange.demo.processes import Busy, Child, Lock
 from exchange.demo.progress import Teller
 
@@ -143,14 +143,14 @@ class Stage:
 
     def _raise(self, registers: Path | None) -> None:
         self._end_leftovers()
-        server = self._start_postgres()
+        server = start_postgres(self.place, self._tell)
         self.environment = self.place.write_environment(
             database_url=server.url("yici_app"),
             owner_database_url=server.url("yici_owner"),
             registers=self._registers(registers),
         )
-        self._migrate(server)
-        self._prepare()
+        migrate(server, self._tell)
+        prepare(self.place, self.environment, self.hub, self._tell)
         self._start_processes()
 
     def _end_leftovers(self) -> None:
@@ -162,32 +162,6 @@ class Stage:
                 f"{', '.join(left)}",
             )
 
-    def _start_postgres(self) -> embedded.EmbeddedPostgres:
-        data = self.place.postgres / "data"
-        existed = (data / "PG_VERSION").exists()
-        before = _first_line(data / "postmaster.pid")
-        with self._tell.waiting("启动 PostgreSQL", "starting PostgreSQL"):
-            server = embedded.start(self.place.postgres)
-        after = _first_line(data / "postmaster.pid")
-        where = f"127.0.0.1:{server.port}"
-        if before and before == after:
-            self._tell.told(
-                f"PostgreSQL 已在运行（{where}），继续使用",
-                f"found PostgreSQL running at {where} and went on with it",
-            )
-        elif before:
-            self._tell.told(
-                f"PostgreSQL 上次被强行终止，已从日志恢复（{where}）",
-                f"PostgreSQL had been killed; it recovered from its log ({where})",
-            )
-        elif existed:
-            self._tell.done(f"PostgreSQL 已启动（{where}）", f"PostgreSQL started at {where}")
-        else:
-            self._tell.done(
-                f"新建 PostgreSQL 数据库（{where}）", f"a new PostgreSQL database at {where}"
-            )
-        return server
-
     def _registers(self, given: Path | None) -> Path:
         if given is None:
             from exchange.demo.registers import generate
@@ -195,51 +169,6 @@ class Stage:
             generate(self.place.generated)
             return self.place.generated
         return given.resolve()
-
-    def _migrate(self, server: embedded.EmbeddedPostgres) -> None:
-        with self._tell.waiting("迁移数据库", "migrating the database"):
-            migrating.migrate(server.url("yici_owner"))
-        revision = migrating.heads()[0]
-        self._tell.done(f"数据库结构 {revision}", f"the database is at {revision}")
-
-    def _prepare(self) -> None:
-        """Keys, then the hub's own records: rules, departments, systems, items."""
-        from exchange.departments.records import System
-        from exchange.governance.service import operator
-        from exchange.items.definitions import load_definitions
-        from exchange.keys import make_keys
-        from policies.engine import PolicyEngine
-
-        with self._tell.waiting("准备密钥、规则与部门", "preparing keys, rules and departments"):
-            made = make_keys(
-                self.place.var / "keys",
-                self.environment["YICI_KEYS_PASSPHRASE"],
-                [department.code for department in cast.ISSUERS],
-            )
-            hub = self.hub()
-            hub.publishing.publish_policy(PolicyEngine.from_directory().text, by="demo")
-            for department in cast.DEPARTMENTS:
-                hub.publishing.register_department(department)
-            for system in cast.SYSTEMS:
-                keys = {"keys": [self.place.credentials(system).public_jwk()]}
-                hub.publishing.register_system(
-                    System(
-                        system.client_id, system.department.code, system.name, keys,
-                        system.scopes, None,
-                    )
-                )  # fmt: skip
-            permitted = hub.access.permit(operator("demo"), "publish-item")
-            items = load_definitions()
-            for definition in items:
-                hub.items.publish(permitted, definition)
-        keys_zh = f"新建密钥 {len(made)} 个" if made else "密钥已有"
-        keys_en = f"{len(made)} keys made" if made else "keys found"
-        self._tell.done(
-            f"{keys_zh}；{len(cast.DEPARTMENTS)} 个部门、{len(cast.SYSTEMS)} 个系统、"
-            f"{len(items)} 个事项已登记",
-            f"{keys_en}; {len(cast.DEPARTMENTS)} departments, {len(cast.SYSTEMS)} systems "
-            f"and {len(items)} service items are registered",
-        )
 
     def _start_processes(self) -> None:
         wanted = int(self.issuer.rpartition(":")[2])
@@ -435,10 +364,3 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=2.0, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
-
-
-def _first_line(path: Path) -> str:
-    try:
-        return path.read_text().partition("\n")[0]
-    except OSError:
-        return ""

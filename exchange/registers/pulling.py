@@ -31,7 +31,7 @@ from exchange.certificates.signing import (
     signing_pool,
 )
 from exchange.database import is_unreachable
-from exchange.errors import HubError, NotFound
+from exchange.errors import HubError, NotFound, Unavailable
 from exchange.registers import repository
 from exchange.registers.fitting import find_misfit
 from exchange.registers.records import UNFINISHED, Failure, Finding, Pull
@@ -92,7 +92,7 @@ class Pulling:
     def _run(self, pull: Pull) -> None:
         try:
             self._pull(pull)
-        except BrokenProcessPool:
+        except (BrokenProcessPool, Unavailable):
             raise  # the pull stays running and is taken up again
         except (ConnectorError, CertstoreError, HubError) as error:
             self._fail(pull, Failure(error.code, error.zh, error.en))
