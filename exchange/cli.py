@@ -265,6 +265,61 @@ def _log_of(embedded: bool, var: Path) -> Iterator[tuple[str, str]]:
         yield settings.database_url.get_secret_value(), keys.log.verifier.vkey
 
 
+@app.command("department")
+@told
+def register_department(
+    code: Annotated[str, typer.Argument(help="unified social credit code (GB 32100)")],
+    zh: Annotated[str, typer.Option(help="name in Chinese")],
+    en: Annotated[str, typer.Option(help="name in English")],
+    issuer: Annotated[bool, typer.Option("--issuer", help="also make its signing key")] = False,
+) -> None:
+    """Register a department, or rename it / 登记部门."""
+    from exchange.departments.records import Department
+    from exchange.hub import build_from_environment
+    from exchange.keys import make_keys
+
+    hub = build_from_environment()
+    hub.publishing.register_department(Department(code, zh, en))
+    if issuer:
+        settings = hub.settings
+        make_keys(settings.keys_dir, settings.keys_passphrase.get_secret_value(), [code])
+    typer.echo(f"已登记 / registered: {code}")
+
+
+@app.command("item")
+@told
+def publish_item(
+    definition: Annotated[Path, typer.Argument(help="a service item's definition (TOML)")],
+) -> None:
+    """Publish a service item's next version / 发布事项."""
+    from exchange.governance.service import operator
+    from exchange.hub import build_from_environment
+    from exchange.items.definitions import read_definition
+
+    hub = build_from_environment()
+    permitted = hub.access.permit(operator("command-line"), "publish-item")
+    item = hub.items.publish(permitted, read_definition(definition))
+    typer.echo(f"已发布 / published: {item.code} v{item.version}")
+
+
+@app.command("applicant")
+@told
+def add_applicant(
+    account: str,
+    id_type: Annotated[str, typer.Option(help="holder id type, such as 001")],
+    holder_id: Annotated[str, typer.Option(prompt=True, hide_input=True)],
+    name: Annotated[str, typer.Option(prompt=True)],
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
+) -> None:
+    """Make an account of the built-in sign-in, or give it a new password / 建立申请人账号."""
+    from exchange.hub import build_from_environment
+
+    build_from_environment().tokens.register_applicant(
+        account, password, id_type=id_type, holder_id=holder_id, name=name
+    )
+    typer.echo(f"已登记 / registered: {account}")
+
+
 @policy.command("publish")
 @told
 def publish_policy(

@@ -10,6 +10,8 @@ import logging
 import os
 import sys
 import time
+from collections import Counter as Counted
+from collections.abc import Iterable
 from typing import Any, Final
 
 import structlog
@@ -33,6 +35,14 @@ BATCH: Final = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000),
 )
 QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+def count_lookups(outcomes: Iterable[str]) -> None:
+    """Count the lookups of one commit."""
+    counted = Counted(outcomes)
+    for outcome, count in counted.items():
+        LOOKUPS.labels(outcome).inc(count)
+    BATCH.observe(counted.total())
 
 
 def configure_logging(level: str) -> None:

@@ -122,17 +122,24 @@ def load_definitions(directory: Path | None = None) -> list[dict[str, Any]]:
     Raises:
         BadRequest: a file is not an item's definition.
     """
-    found = []
-    for path in sorted((directory or DEFINITIONS).glob("*.toml")):
-        try:
-            definition = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-            raise BadRequest(
-                f"{path.name} 不是有效的 TOML 文件。", f"{path.name} is not valid TOML: {fault}"
-            ) from None
-        Item.from_json(definition, version=1)
-        found.append(definition)
-    return found
+    return [read_definition(path) for path in sorted((directory or DEFINITIONS).glob("*.toml"))]
+
+
+def read_definition(path: Path) -> dict[str, Any]:
+    """The item definition in one file.
+
+    Raises:
+        BadRequest: it is not an item's definition; each fault is named.
+    """
+    try:
+        definition = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise BadRequest(
+            f"{path.name} 无法读取,或不是有效的 TOML 文件。",
+            f"{path.name} cannot be read, or is not valid TOML.",
+        ) from None
+    Item.from_json(definition, version=1)
+    return definition
 
 
 def _material(value: Mapping[str, Any]) -> Material:

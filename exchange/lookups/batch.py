@@ -35,6 +35,7 @@ from exchange.lookups.answers import digest, sign_answer
 from exchange.lookups.deciding import Asked, Decided, Deciding
 from exchange.lookups.reading import Held
 from exchange.lookups.schemas import LookupIn
+from exchange.observing import count_lookups
 
 MOST_LOOKUPS_PER_COMMIT = 1000
 log = structlog.get_logger()
@@ -210,6 +211,7 @@ class LookupBatches:
         appended = self._audit.append(cursor, [each.record for each in decided], now)
         connection.commit()
         # 5. Only now may anything leave.
+        count_lookups(each.outcome for each in decided)
         self._sign(serving, decided, appended, now)
 
     def _snapshot(self, revision: int) -> Snapshot:

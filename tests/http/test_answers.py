@@ -1,0 +1,168 @@
+"""Answers about things that exist fit the document, too: a case's whole way, operation by operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from schemathesis.checks import CHECKS, load_all_checks
+
+from tests.cases.documents import pdf
+from tests.http.standing import WHY, Standing, case_body
+from tests.hub import HEALTH, MARKET
+from tests.lookups.asking import lookup
+
+load_all_checks()
+FITS = CHECKS.get_by_names(
+    [
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_headers_conformance",
+        "response_schema_conformance",
+    ]
+)
+
+
+class Checked:
+    """Sends requests and holds every answer against the hub's own document."""
+
+    def __init__(self, hub: Standing) -> None:
+        raw = hub.visitor.get("/openapi.json").json()
+        self._document = schemathesis.openapi.from_dict(raw)
+        self.wanted = {
+            (method.upper(), path) for path, each in raw["paths"].items() for method in each
+        }
+        self.seen: set[tuple[str, str]] = set()
+
+    def send(
+        self, speaker: httpx.Client, method: str, template: str, status: int, *,
+        query: dict[str, Any] | None = None, headers: dict[str, str] | None = None,
+        json: Any = None, files: Any = None, data: Any = None, **path: str,
+    ) -> httpx.Response:  # fmt: skip
+        answer = speaker.request(
+            method,
+            template.format(**path),
+            params=query,
+            headers=headers,
+            json=json,
+            files=files,
+            data=data,
+        )
+        assert answer.status_code == status, (method, template, answer.text)
+        case = self._document[template][method].Case(path_parameters=path)
+        case.validate_response(answer, checks=FITS)
+        self.seen.add((method, template))
+        return answer
+
+
+@pytest.fixture
+def checked(own: Standing) -> Checked:
+    return Checked(own)
+
+
+def test_every_operation_answers_as_the_document_says(own: Standing, checked: Checked) -> None:
+    as_public(own, checked)
+    as_department(own, checked)
+    as_holder(own, checked)
+    as_issuer(own, checked)
+    as_auditor(own, checked)
+    assert checked.wanted - checked.seen == set()
+
+
+def as_public(own: Standing, checked: Checked) -> None:
+    send = checked.send
+    for path in ("/healthz", "/readyz", "/metrics", "/v1/trust", "/v1/items"):
+        send(own.visitor, "GET", path, 200)
+    send(own.visitor, "GET", "/.well-known/jwks.json", 200)
+    send(own.visitor, "GET", "/.well-known/oauth-authorization-server", 200)
+    send(own.visitor, "GET", "/v1/audit/checkpoint", 200)
+    send(own.visitor, "GET", "/v1/audit/consistency", 200, query={"old": 1, "new": 3})
+    item = own.visitor.get("/v1/items").json()["items"][0]["code"]
+    send(own.visitor, "GET", "/v1/items/{code}", 200, code=item)
+    place = {"issuer": MARKET, "number": "1"}
+    listed = send(own.visitor, "GET", "/v1/status-lists/{issuer}/{number}", 200, **place)
+    held = {"If-None-Match": listed.headers["etag"]}
+    send(own.visitor, "GET", "/v1/status-lists/{issuer}/{number}", 304, headers=held, **place)
+    send(own.visitor, "POST", "/v1/verifications", 200, json={"identifier": own.licence})
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": own.served.assertion(HEALTH),
+    }
+    send(own.visitor, "POST", "/oauth/token", 200, data=form)
+    send(own.visitor, "POST", "/oauth/token", 401, data={**form, "client_assertion": "a.b.c"})
+    account = {"account": "holder", "password": own.served.accounts["holder"]}
+    send(own.visitor, "POST", "/v1/me/sessions", 201, json=account)
+    send(own.visitor, "POST", "/v1/me/sessions", 401, json={**account, "password": "wrong"})
+
+
+def as_department(own: Standing, checked: Checked) -> None:
+    send = checked.send
+    send(own.centre, "POST", "/v1/cases", 201, json=case_body("C-2"))
+    send(own.centre, "POST", "/v1/cases", 200, json=case_body("C-2"))
+    send(own.centre, "GET", "/v1/cases", 200, query={"case_number": "C-2"})
+    send(own.centre, "GET", "/v1/cases/savings", 200)
+    send(own.centre, "GET", "/v1/cases/{case}", 200, case=own.case)
+    material = {"case": own.case, "material": "premises-floor-plan"}
+    send(own.centre, "GET", "/v1/cases/{case}/materials/{material}/content", 200, **material)
+    holder = lookup(case_body("")["holder"]["id"])
+    send(own.health, "POST", "/v1/lookups", 200, json=holder)
+    send(own.health, "POST", "/v1/lookups", 403, json={**holder, "basis": {"kind": "whim"}})
+    several = {"lookups": [holder, {**holder, "operator": None}], "receipts": True}
+    send(own.health, "POST", "/v1/lookups/batch", 200, json=several)
+    give = "/v1/cases/{case}/materials/{material}"
+    unknown = {"how": "certificate", "lookup": own.case}
+    send(own.centre, "POST", give, 404, json=unknown, case=own.case, material="business-licence")
+    asked = {"case": own.case, "requests": [{"material": "business-licence"}]}
+    send(own.centre, "POST", "/v1/authorizations", 201, json=asked)
+    which = {"authorization": own.authorization}
+    send(own.centre, "GET", "/v1/authorizations/{authorization}", 200, **which)
+    send(own.health, "GET", "/v1/authorizations/{authorization}", 404, **which)
+
+
+def as_holder(own: Standing, checked: Checked) -> None:
+    send = checked.send
+    for path in ("", "/certificates", "/cases", "/materials", "/authorizations", "/lookups"):
+        send(own.holder, "GET", f"/v1/me{path}", 200)
+    send(own.holder, "GET", "/v1/me/certificates/{identifier}", 200, identifier=own.licence)
+    upload = "/v1/me/cases/{case}/materials/{material}"
+    place = {"case": own.case, "material": "premises-floor-plan"}
+    send(own.holder, "POST", upload, 201, files={"file": ("b.pdf", pdf("b"))}, **place)
+    send(own.holder, "POST", upload, 415, files={"file": ("b.pdf", b"nothing")}, **place)
+    own_authorization = "/v1/me/authorizations/{authorization}/"
+    which = {"authorization": own.authorization}
+    send(own.holder, "POST", f"{own_authorization}grant", 200, json={"uses": 1}, **which)
+    send(own.holder, "POST", f"{own_authorization}refuse", 409, **which)
+    send(own.holder, "POST", f"{own_authorization}withdraw", 200, **which)
+    send(own.holder, "POST", f"{own_authorization}withdraw", 409, **which)
+
+
+def as_issuer(own: Standing, checked: Checked) -> None:
+    send = checked.send
+    certificate = "/v1/certificates/{identifier}"
+    which = {"identifier": own.licence}
+    send(own.market, "GET", certificate, 200, **which)
+    send(own.market, "POST", f"{certificate}/suspension", 200, json=WHY, **which)
+    send(own.market, "POST", f"{certificate}/reinstatement", 200, json=WHY, **which)
+    send(own.market, "POST", f"{certificate}/revocation", 200, json=WHY, **which)
+    send(own.market, "POST", f"{certificate}/revocation", 409, json=WHY, **which)
+    send(own.market, "GET", "/v1/registers", 200)
+    register = {"register": "market-regulator"}
+    started = send(own.market, "POST", "/v1/registers/{register}/pulls", 202, **register)
+    send(own.market, "POST", "/v1/registers/{register}/pulls", 409, **register)
+    pull = {**register, "pull": started.json()["pull"]}
+    send(own.market, "GET", "/v1/registers/{register}/pulls/{pull}", 200, **pull)
+    send(own.market, "GET", "/v1/registers/{register}/quarantine", 200, **register)
+
+
+def as_auditor(own: Standing, checked: Checked) -> None:
+    send = checked.send
+    send(own.auditor, "GET", "/v1/audit/records", 200, query={"limit": 5, "kind": "lookup"})
+    send(own.auditor, "GET", "/v1/audit/receipts/{index}", 200, index="0")
+    send(own.auditor, "GET", "/v1/audit/receipts/{index}", 404, index="999999")
+    item = own.visitor.get("/openapi.json").json()["components"]["schemas"]["ItemIn"]["examples"][0]
+    answer = own.auditor.post("/v1/items", json=item)
+    send(own.auditor, "POST", "/v1/items", answer.status_code, json=item)
