@@ -78,6 +78,7 @@ def create_framework(hub: Hub) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
+        redirect_slashes=False,
         servers=[{"url": hub.settings.public_url}],
     )
     app.state.hub = hub

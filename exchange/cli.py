@@ -129,10 +129,12 @@ def serve(
 @told
 def worker() -> None:
     """Run background jobs until stopped / 运行后台任务."""
+    from exchange.hub import check_before_serving
     from exchange.jobs import run_worker
     from exchange.observing import configure_logging
     from exchange.settings import load_settings
 
+    check_before_serving()
     settings = load_settings()
     configure_logging(settings.log_level)
     run_worker(settings)

@@ -117,6 +117,12 @@ class Publishing:
         with self._work.begin() as work:
             repository.lock(work.connection)
             snapshot = self._governance.current(work.connection)
+            if system.department not in snapshot.departments:
+                raise BadRequest(
+                    "该部门尚未登记。",
+                    "The system's department is not registered.",
+                    faults=(Fault("department", "须先登记部门", "register it first"),),
+                )
             known = snapshot.systems.get(system.client_id)
             if known == system:
                 return

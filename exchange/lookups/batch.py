@@ -67,6 +67,16 @@ class Unit:
     outcome: Answered | BaseException | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """A batch whose records are durable and whose answers are not given yet."""
+
+    units: Sequence[Unit]
+    decided: Sequence[Decided]
+    appended: Appended
+    at: datetime
+
+
 class LookupBatches:
     """The room's service. :meth:`start` it once per process, :meth:`stop` it at the end."""
 
@@ -164,7 +174,7 @@ class LookupBatches:
 
     def _serve(self, units: list[Unit]) -> None:
         try:
-            self._answer_together(units)
+            committed = self._commit_together(units)
         except Exception as error:
             self._disconnect()
             if is_unreachable(error):
@@ -178,9 +188,12 @@ class LookupBatches:
             else:
                 log.error("lookup failed", error=type(error).__name__)
                 units[0].outcome = error
+        else:
+            if committed is not None:
+                self._answer(committed)
         _release(units)
 
-    def _answer_together(self, units: Sequence[Unit]) -> None:
+    def _commit_together(self, units: Sequence[Unit]) -> _Committed | None:
         now = self._clock.now()
         connection = self._connected()
         cursor = connection.cursor()
@@ -205,14 +218,22 @@ class LookupBatches:
         decided = [deciding.decide(each, holders[n], held[n]) for n, each in enumerate(asked)]
         if not decided:
             connection.rollback()
-            return
+            return None
         # 4. Write the uses, then the records; the head of the log is locked last.
         reading.take_uses(cursor, deciding.uses, now)
         appended = self._audit.append(cursor, [each.record for each in decided], now)
         connection.commit()
-        # 5. Only now may anything leave.
-        count_lookups(each.outcome for each in decided)
-        self._sign(serving, decided, appended, now)
+        return _Committed(serving, decided, appended, now)
+
+    def _answer(self, committed: _Committed) -> None:
+        """5. Only now may anything leave. What fails here stands in the log: it is not retried."""
+        try:
+            count_lookups(each.outcome for each in committed.decided)
+            self._sign(committed.units, committed.decided, committed.appended, committed.at)
+        except Exception as error:
+            log.error("lookups committed but not answered", error=type(error).__name__)
+            for unit in committed.units:
+                unit.outcome = unit.outcome or error
 
     def _snapshot(self, revision: int) -> Snapshot:
         known = self._governance.known(revision)

@@ -6,7 +6,7 @@ after it is done once per batch, in :mod:`exchange.lookups.batch`.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -20,9 +20,11 @@ from exchange.access import Caller, bearer
 from exchange.errors import BadRequest, HubError, TooLarge
 from exchange.faults import of_bodies
 from exchange.http import problems as documented
-from exchange.hub import Hub
 from exchange.lookups.batch import Answered
 from exchange.lookups.schemas import BatchIn, BatchOut, LookupIn, LookupOut
+
+if TYPE_CHECKING:
+    from exchange.hub import Hub
 from exchange.wellformed import check_names
 
 SINGLE: Final = "/v1/lookups"

@@ -146,7 +146,8 @@ def test_a_grant_of_nothing_is_a_bad_request(
 def test_what_the_item_does_not_list_is_refused_and_recorded(
     room: Room, case: dict[str, Any], beyond: dict[str, Any]
 ) -> None:
-    body = {"case": case["case"], "requests": [{"material": "previous-trade"}, beyond]}
+    fine = LICENCE if beyond["material"] != LICENCE else "premises-floor-plan"
+    body = {"case": case["case"], "requests": [{"material": fine}, beyond]}
     answer = room.system(CENTRE).post("/v1/authorizations", json=body)
     assert answer.status_code == 403
     assert answer.json()["reasons"][0]["rule"] == "request-beyond-item"

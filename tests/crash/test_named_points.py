@@ -51,7 +51,7 @@ def dying(served: Served, act: str) -> Iterator[str]:
 def rows(database: Database, statement: str) -> list[Any]:
     with psycopg2.connect(database.superuser_url) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
-        found = cursor.fetchall()
+        found: list[Any] = cursor.fetchall()
     connection.close()
     return found
 

@@ -47,9 +47,8 @@ def ordeal(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Ordeal]:
     """One installation, killed at 22 random moments."""
-    say = request.config.pluginmanager.getplugin("terminalreporter").write_line
     seed = int(environ.get("CRASH_SEED", "0")) or time.time_ns() % 100_000
-    say(f"\nCRASH_SEED={seed}")
+    say(request, f"CRASH_SEED={seed}")
     die = Random(seed)
     with standing(tmp_path_factory.mktemp("killed")) as installation:
         holders = prepare(installation)
@@ -67,8 +66,15 @@ def ordeal(
         last = [pull_once_more(installation, people, register) for register in REGISTERS]
         trust = people.system(MARKET).trust.document
         proof = Proof(installation, people.noted, trust)
-        say(summary(people.noted, proof))
+        say(request, summary(people.noted, proof))
         yield Ordeal(people.noted, proof, last)
+
+
+def say(request: pytest.FixtureRequest, line: str) -> None:
+    """Print a line also where the tests' output is kept back."""
+    plugins = request.config.pluginmanager
+    with plugins.getplugin("capturemanager").global_and_fixture_disabled():
+        plugins.getplugin("terminalreporter").write_line(f"\n{line}")
 
 
 def prepare(installation: Standing) -> list[str]:

@@ -18,7 +18,7 @@ from tests.house.sources import ROOT
 COMPOSE = ROOT / "docker-compose.yml"
 SECRET = re.compile(r"PASSWORD|PASSPHRASE|SECRET|KEY|TOKEN")
 NOT_SECRET = {"YICI_KEYS_DIR"}
-HUB_SERVICES = {"migrate", "hub-a", "hub-b", "worker"}
+HUB_SERVICES = {"migrate", "setup", "hub-a", "hub-b", "worker"}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,7 @@ def test_two_servers_stand_behind_the_proxy_and_a_worker_beside_them(
     assert services["hub-b"] == services["hub-a"]
     assert services["worker"]["command"] == ["worker"]
     assert services["migrate"]["command"] == ["migrate"]
+    assert services["setup"]["command"] == ["setup"]
     caddyfile = compose["configs"]["proxy"]["content"]
     assert "reverse_proxy hub-a:8000 hub-b:8000" in caddyfile
     published = {name for name, definition in services.items() if "ports" in definition}
@@ -84,6 +85,9 @@ def test_two_servers_stand_behind_the_proxy_and_a_worker_beside_them(
     for name in HUB_SERVICES - {"migrate"}:
         waits = services[name]["depends_on"]
         assert waits["migrate"]["condition"] == "service_completed_successfully"
+    for name in ("hub-a", "hub-b", "worker"):
+        waits = services[name]["depends_on"]
+        assert waits["setup"]["condition"] == "service_completed_successfully"
 
 
 def test_the_image_runs_as_nobody_special_from_hashes_and_reports_its_health() -> None:

@@ -1,4 +1,4 @@
-"""One served hub for all tests of a module that leave it as they found it."""
+"""A served hub that many tests share, and one for a test that breaks it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.conftest import Database
 from tests.http.standing import Standing, standing
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def once(
     postgres: embedded.EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Standing]:
-    """A hub in use, shared by a module."""
+    """A hub in use, shared by all tests that do not mind what others did there."""
     name = f"test_{secrets.token_hex(6)}"
     embedded.create_database(postgres, name, template="template_yici")
     try:
