@@ -106,22 +106,23 @@ def serve(
     from exchange.hub import check_before_serving
 
     check_before_serving()
-    if processes > 1:
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="yici-metrics-"))
-    uvicorn.run(
-        "exchange.app:from_environment",
-        factory=True,
-        host=host,
-        port=port,
-        workers=processes,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=20,
-    )
+    with tempfile.TemporaryDirectory(prefix="yici-metrics-") as metrics:
+        if processes > 1:  # the processes add their metrics up there
+            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", metrics)
+        uvicorn.run(
+            "exchange.app:from_environment",
+            factory=True,
+            host=host,
+            port=port,
+            workers=processes,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=20,
+        )
     return None
 
 
