@@ -237,7 +237,12 @@ def test_another_departments_certificate_is_not_acted_on(once: Standing, act: st
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "pulls"), ("GET", "quarantine"), ("GET", f"pulls/{uuid4()}")]
+    ("method", "path"),
+    [
+        ("POST", "pulls"),
+        ("GET", "quarantine"),
+        ("GET", "pulls/018f0000-0000-7000-8000-000000000000"),
+    ],
 )
 def test_another_departments_register_is_not_found(once: Standing, method: str, path: str) -> None:
     answer = same_body_whether_it_exists_or_not(

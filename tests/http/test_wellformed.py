@@ -76,7 +76,13 @@ def test_faults_have_an_end() -> None:
 
 @pytest.mark.parametrize(
     ("parts", "shown"),
-    [((), "/"), (("a", 0), "/a/0"), (("a/b~c",), "/a~1b~0c"), (("\ud800",), "/?"), (("x" * 200,), "/" + "x" * 100)],
-)  # fmt: skip
+    [
+        ((), "/"),
+        (("a", 0), "/a/0"),
+        (("a/b~c",), "/a~1b~0c"),
+        (("\ud800",), "/?"),
+        (("x" * 200,), "/" + "x" * 100),
+    ],
+)
 def test_places_are_json_pointers_fit_to_show(parts: tuple[str | int, ...], shown: str) -> None:
     assert pointer(parts) == shown

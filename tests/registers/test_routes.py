@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 
 from exchange.demo.registers import Manifest
@@ -56,7 +54,11 @@ def test_quarantined_rows_say_which_pull_saw_them_last(
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "pulls"), ("GET", f"pulls/{uuid4()}"), ("GET", "quarantine")],
+    [
+        ("POST", "pulls"),
+        ("GET", "pulls/018f0000-0000-7000-8000-000000000000"),
+        ("GET", "quarantine"),
+    ],
 )
 def test_another_departments_register_is_not_found(served: Served, method: str, path: str) -> None:
     with served.as_system(CITY) as city:
