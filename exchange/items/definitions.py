@@ -195,6 +195,9 @@ def _faults(definition: Mapping[str, Any]) -> list[Fault]:
     seen: set[str] = set()
     for number, material in enumerate(materials if isinstance(materials, list) else ()):
         place = f"/materials/{number}"
+        if not isinstance(material, dict):
+            need(False, place, "须为对象", "must be an object")
+            continue
         need(text(material.get("code")), f"{place}/code", "不能为空", "must be given")
         need(material.get("code") not in seen, f"{place}/code", "重复", "must be unique")
         seen.add(str(material.get("code")))
@@ -202,6 +205,9 @@ def _faults(definition: Mapping[str, Any]) -> list[Fault]:
         ways = material.get("ways")
         need(isinstance(ways, list) and ways, f"{place}/ways", "不能为空", "must not be empty")
         for index, way in enumerate(ways if isinstance(ways, list) else ()):
+            if not isinstance(way, dict):
+                need(False, f"{place}/ways/{index}", "须为对象", "must be an object")
+                continue
             need(
                 text(way.get("certificate")) != text(way.get("document")),
                 f"{place}/ways/{index}",

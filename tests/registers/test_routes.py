@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from exchange.demo.registers import Manifest
@@ -56,7 +58,7 @@ def test_quarantined_rows_say_which_pull_saw_them_last(
     ("method", "path"),
     [
         ("POST", "pulls"),
-        ("GET", "pulls/018f0000-0000-7000-8000-000000000000"),
+        ("GET", f"pulls/{UUID(int=7)}"),
         ("GET", "quarantine"),
     ],
 )
