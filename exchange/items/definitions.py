@@ -160,31 +160,19 @@ def _material(value: Mapping[str, Any]) -> Material:
 
 
 def _faults(definition: Mapping[str, Any]) -> list[Fault]:
-    faults: list[Fault] = []
-
-    def need(holds: object, field: str, zh: str, en: str) -> None:
-        if not holds:
-            faults.append(Fault(field, zh, en))
-
-    def text(value: object) -> bool:
-        return isinstance(value, str) and bool(value.strip())
-
-    def names(value: object) -> bool:
-        return isinstance(value, dict) and text(value.get("zh")) and text(value.get("en"))
-
-    code = definition.get("code")
+    need = _Needs()
+    code, basic_code = definition.get("code"), definition.get("basic_code")
     need(
         isinstance(code, str) and re.fullmatch(r"[0-9A-Z]{31}", code),
         "/code", "须为31位实施编码", "must be an implementation code of 31 characters",
     )  # fmt: skip
     need(
-        isinstance(definition.get("basic_code"), str)
-        and re.fullmatch(r"[0-9A-Z]{12}", definition["basic_code"]),
+        isinstance(basic_code, str) and re.fullmatch(r"[0-9A-Z]{12}", basic_code),
         "/basic_code", "须为12位基本编码", "must be a basic code of 12 characters",
     )  # fmt: skip
     for field in ("department", "legal_ground"):
-        need(text(definition.get(field)), f"/{field}", "不能为空", "must be given")
-    need(names(definition.get("name")), "/name", "须有中英文名称", "must have zh and en")
+        need(_text(definition.get(field)), f"/{field}", "不能为空", "must be given")
+    need(_names(definition.get("name")), "/name", "须有中英文名称", "must have zh and en")
     limit = definition.get("time_limit_working_days")
     need(
         isinstance(limit, int) and 0 < limit < 1000,
@@ -195,29 +183,49 @@ def _faults(definition: Mapping[str, Any]) -> list[Fault]:
     seen: set[str] = set()
     for number, material in enumerate(materials if isinstance(materials, list) else ()):
         place = f"/materials/{number}"
-        if not isinstance(material, dict):
-            need(False, place, "须为对象", "must be an object")
-            continue
-        need(text(material.get("code")), f"{place}/code", "不能为空", "must be given")
-        need(material.get("code") not in seen, f"{place}/code", "重复", "must be unique")
-        seen.add(str(material.get("code")))
-        need(names(material.get("name")), f"{place}/name", "须有中英文名称", "must have zh and en")
-        ways = material.get("ways")
-        need(isinstance(ways, list) and ways, f"{place}/ways", "不能为空", "must not be empty")
-        for index, way in enumerate(ways if isinstance(ways, list) else ()):
-            if not isinstance(way, dict):
-                need(False, f"{place}/ways/{index}", "须为对象", "must be an object")
-                continue
+        if need(isinstance(material, dict), place, "须为对象", "must be an object"):
+            need(material.get("code") not in seen, f"{place}/code", "重复", "must be unique")
+            seen.add(str(material.get("code")))
+            _check_material(material, place, need)
+    return need.faults
+
+
+def _check_material(material: Mapping[str, Any], place: str, need: _Needs) -> None:
+    need(_text(material.get("code")), f"{place}/code", "不能为空", "must be given")
+    need(_names(material.get("name")), f"{place}/name", "须有中英文名称", "must have zh and en")
+    ways = material.get("ways")
+    need(isinstance(ways, list) and ways, f"{place}/ways", "不能为空", "must not be empty")
+    for index, way in enumerate(ways if isinstance(ways, list) else ()):
+        here = f"{place}/ways/{index}"
+        if need(isinstance(way, dict), here, "须为对象", "must be an object"):
+            certificate = _text(way.get("certificate"))
             need(
-                text(way.get("certificate")) != text(way.get("document")),
-                f"{place}/ways/{index}",
+                certificate != _text(way.get("document")),
+                here,
                 "须且只须给出 certificate 或 document 之一",
                 "must give exactly one of certificate and document",
             )
             need(
-                not text(way.get("certificate")) or way.get("fields"),
-                f"{place}/ways/{index}/fields",
-                "须列出所需字段",
-                "must list the fields needed",
-            )
-    return faults
+                not certificate or way.get("fields"),
+                f"{here}/fields", "须列出所需字段", "must list the fields needed",
+            )  # fmt: skip
+
+
+class _Needs:
+    """Collects what does not hold; says whether it did."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def __call__(self, holds: object, field: str, zh: str, en: str) -> bool:
+        if not holds:
+            self.faults.append(Fault(field, zh, en))
+        return bool(holds)
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _names(value: object) -> bool:
+    return isinstance(value, dict) and _text(value.get("zh")) and _text(value.get("en"))
