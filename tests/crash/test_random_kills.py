@@ -175,9 +175,9 @@ def summary(noted: Acknowledged, proof: Proof) -> str:
 def test_enough_of_everything_was_acknowledged_to_mean_something(ordeal: Ordeal) -> None:
     noted = ordeal.noted
     outcomes = Counter(told.outcome for told in ordeal.proof.told)
-    assert outcomes["released"] > 200 and outcomes["refused"] > 20
-    assert min(len(noted.uses), len(noted.uploads), len(noted.cases)) > 50
-    assert len(noted.pulls) > 3
+    assert outcomes["released"] > 100 and outcomes["refused"] > 10
+    assert min(len(noted.uses), len(noted.uploads), len(noted.cases)) > 20
+    assert len(noted.pulls) >= 2
 
 
 def test_nobody_waits_long_and_nothing_fails_in_an_unforeseen_way(ordeal: Ordeal) -> None:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def worker(served: Served) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process, stopped at the end whatever happens."""
     process = subprocess.Popen(
-        [sys.executable, "-c", "from exchange.cli import main; main()", "worker"],
+        [sys.executable, "-c", WORKER],
         cwd=ROOT,
         env=environment(served.hub.settings),
         stdout=subprocess.DEVNULL,
