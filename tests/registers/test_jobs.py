@@ -22,6 +22,13 @@ from tests.registers.pulls import PARTS, count, request, seen
 ROOT = Path(__file__).resolve().parents[2]
 
 
+# What `yici worker` runs once the database was found safe; the tests' own database is not.
+WORKER = (
+    "from exchange.jobs import run_worker; from exchange.settings import load_settings;"
+    "run_worker(load_settings())"
+)
+
+
 @contextlib.contextmanager
 def worker(served: Served) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process, stopped at the end whatever happens."""
