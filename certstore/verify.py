@@ -9,10 +9,8 @@ from a stranger.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -35,10 +33,9 @@ from certstore.strict_json import parse_json
 from certstore.trust import KeysOf, TrustAnchors, TrustedIssuer
 from certstore.verdict import PARTS, Freshness, Part, Verdict
 
-__all__ = ["Freshness", "Part", "TrustAnchors", "Verdict", "Verifier", "verify", "verify_many"]
+__all__ = ["Freshness", "Part", "TrustAnchors", "Verdict", "Verifier", "verify"]
 
 TYP: Final = "dc+sd-jwt"
-_CHUNK: Final = 500
 
 _SKEW: Final = CLOCK_SKEW.total_seconds()
 _TIMES: Final = frozenset({int, float, type(None)})
@@ -189,50 +186,6 @@ def verify(
 ) -> Verdict:
     """The verdict on one certificate; for several, keep a `Verifier`."""
     return Verifier(trust, status_tokens).verify(credential, at=at)
-
-
-def verify_many(
-    credentials: Iterable[str],
-    *,
-    trust: bytes,
-    status_tokens: Mapping[str, str | bytes],
-    at: datetime,
-    processes: int | None = None,
-) -> Iterator[Verdict]:
-    """The verdicts on many credentials, in their order, on `processes` cores (default: all).
-
-    `trust` is the trust document itself: each process reads it for itself. Raises TrustError for
-    a document that cannot be used.
-    """
-    # Only here: verifying one certificate starts no process and loads nothing that could.
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    TrustAnchors.from_json(trust)
-    with ProcessPoolExecutor(
-        processes or os.cpu_count() or 1,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_equip,
-        initargs=(trust, dict(status_tokens)),
-    ) as pool:
-        remaining = iter(credentials)
-        chunks = iter(lambda: list(islice(remaining, _CHUNK)), [])
-        for verdicts in pool.map(_judge_chunk, ((chunk, at) for chunk in chunks)):
-            yield from verdicts
-
-
-_verifier: Verifier | None = None
-
-
-def _equip(trust: bytes, status_tokens: Mapping[str, str | bytes]) -> None:
-    global _verifier  # one for the life of the process
-    _verifier = Verifier(TrustAnchors.from_json(trust), status_tokens)
-
-
-def _judge_chunk(task: tuple[list[str], datetime]) -> list[Verdict]:
-    chunk, at = task
-    assert _verifier is not None  # noqa: S101  # the initializer made it
-    return [_verifier.verify(credential, at=at) for credential in chunk]
 
 
 def _broken(error: JwsError | SdJwtError) -> Part:
