@@ -37,7 +37,7 @@ from exchange.clock import Clock
 from exchange.departments.records import Department
 from exchange.unit_of_work import UnitOfWork
 
-CHUNK: Final = 1000
+CHUNK: Final = 2500
 IN_FLIGHT: Final = 4
 """Chunks that are planned and being signed while an earlier one is written."""
 _ATTEMPTS: Final = 5
