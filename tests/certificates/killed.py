@@ -14,6 +14,7 @@ from pathlib import Path
 from certstore.keys import load_signer
 from certstore.types import load_types
 from exchange.audit.log import Log
+from exchange.certificates import issuing as issuing_module
 from exchange.certificates.chunks import Chunk, SignedChunk
 from exchange.certificates.issuing import Issuing
 from exchange.certificates.places import Places
@@ -51,6 +52,7 @@ def main() -> None:
     url, folder, passphrase, act, number = sys.argv[1:]
     keys = load_keyring(Path(folder), passphrase, "hub.test/log")
     work = UnitOfWork(make_engine(url), Log("hub.test/log", keys.log), SystemClock())
+    issuing_module.CHUNK = 1000  # type: ignore[misc]
     issuing = Issuing(work, SystemClock(), Places("http://hub.test"), bytes.fromhex("5a" * 32))
     signing = MortalSigning(
         load_signer(Path(folder) / "issuers" / f"{MARKET}.pem", passphrase.encode())
