@@ -17,6 +17,7 @@ serve: $(RUN) ## serve the same data until stopped · 用同一份数据提供�
 	@$(BIN)/yici serve --embedded
 
 test: $(DEV) ## run all tests · 运行全部测试
+	@.ci/packages
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(DEV) ## lint, types, import contracts, migrations, compose file · 检查风格、类型、依赖方向、数据库迁移、编排文件

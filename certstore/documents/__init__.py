@@ -1,0 +1,1 @@
+"""Certificates drawn, sealed and checked as PDF files."""

@@ -1,0 +1,1 @@
+"""What a holder shows: key-bound copies and one-time codes (用证码)."""
