@@ -7,8 +7,10 @@ alphabet, no spare bits set. Otherwise one signature would have several spelling
 from __future__ import annotations
 
 from binascii import Error as Base64Error
-from binascii import a2b_base64, b2a_base64
+from binascii import b2a_base64
 from typing import Final
+
+from pybase64 import b64decode
 
 from certstore.errors import JwsError
 
@@ -37,7 +39,7 @@ def b64url_decode(text: bytes, *, field: str, spare_bits: bool = False) -> bytes
         raise _not_base64(field)
     standard = text.translate(FROM_URL)
     try:
-        return a2b_base64(standard + PAD[rest] if rest else standard, strict_mode=True)
+        return b64decode(standard + PAD[rest] if rest else standard, None, True)
     except Base64Error:
         raise _not_base64(field) from None
 

@@ -7,7 +7,7 @@ of its fields is compiled once and checks every certificate that is issued.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Any, Final, Literal
@@ -18,9 +18,22 @@ import orjson
 from certstore.errors import Fault, FieldErrors
 from certstore.holders import Holder, HolderIdType, find_holder_fault
 from certstore.masking import Masking
+from certstore.validity import Period, Validity, ValidityRule
+
+__all__ = [
+    "LINEAR",
+    "CertificateType",
+    "ChangeNote",
+    "FieldDefinition",
+    "Retention",
+    "Sensitivity",
+    "Template",
+    "Title",
+    "Validity",
+    "ValidityRule",
+]
 
 Sensitivity = Literal["public", "internal", "personal"]
-Validity = Literal["open", "term", "either"]
 
 LINEAR: Final = jsonschema_rs.RegexOptions()
 """Patterns run in linear time: no definition can make a row take for ever."""
@@ -54,12 +67,52 @@ class FieldDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """How certificates are drawn; what is None or empty is left to the template itself.
+
+    `colour` is that of border and ornament, `ink` that of the title, both `#rrggbb`; `large` are
+    the names of the fields that stand out, `wide` those that take the whole width.
+    """
+
+    orientation: Literal["portrait", "landscape"] | None = None
+    colour: str | None = None
+    ink: str | None = None
+    large: tuple[str, ...] = ()
+    wide: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is set, by name."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How many years a sealed file is kept after the certificate's last day, or its making."""
+
+    years: int = 30
+
+    def kept_until(self, made_on: date, valid_until: date | None) -> date:
+        """The last day a file that was made on a day is kept."""
+        counted_from = max(made_on, valid_until or made_on)
+        return Period(years=self.years).last_day(counted_from, "corresponding-day")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeNote:
+    """What a later version changes, in its publisher's words, and whether it is meant to break."""
+
+    summary: Title
+    breaking: bool = False
+    reason: Title | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateType:
-    """One kind of certificate.
+    """One version of one kind of certificate.
 
     `code` (21 characters, GB/T 36904) is the defining body's USCC and three digits; `issuers` are
-    the codes of the departments that may issue it, or None for any. `validity` says what dates a
-    certificate has: `open` a beginning only, `term` a beginning and an end, `either` as it comes.
+    the codes of the departments that may issue it, or None for any. `change` says what this
+    version changes; a first version has none.
     """
 
     key: str
@@ -70,11 +123,17 @@ class CertificateType:
     issuers: frozenset[str] | None
     holder_ids: Mapping[str, HolderIdType]
     fields: tuple[FieldDefinition, ...]
-    validity: Validity
+    validity: ValidityRule
+    template: Template = Template()
+    retention: Retention = Retention()
+    description: Title | None = None
+    change: ChangeNote | None = None
+    _integrity: list[str] = field(init=False, repr=False, compare=False)
     _validator: Any = field(init=False, repr=False, compare=False)
     _by_name: Mapping[str, FieldDefinition] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_integrity", [])
         object.__setattr__(self, "_validator", _compiled(orjson.dumps(self.json_schema())))
         object.__setattr__(self, "_by_name", {one.name: one for one in self.fields})
 
@@ -89,6 +148,10 @@ class CertificateType:
             self.holder_ids,
             self.fields,
             self.validity,
+            self.template,
+            self.retention,
+            self.description,
+            self.change,
         )
 
     @property
@@ -96,12 +159,34 @@ class CertificateType:
         """The SD-JWT VC type: `urn:yici:certificate:<key>:<version>`."""
         return f"urn:yici:certificate:{self.key}:{self.version}"
 
+    @property
+    def vct_integrity(self) -> str:
+        """The claim `vct#integrity`: `sha256-…` over the bytes of the Type Metadata document."""
+        if not self._integrity:
+            from certstore.type_metadata import integrity_of
+
+            self._integrity.append(integrity_of(self))
+        return self._integrity[0]
+
     def find_field(self, name: str) -> FieldDefinition | None:
         return self._by_name.get(name)
 
     def may_issue(self, department: str) -> bool:
         """Whether the department with this code may issue certificates of this type."""
         return self.issuers is None or department in self.issuers
+
+    def end_of(self, valid_from: date) -> date | None:
+        """The last day that the validity rule fixes, or None where the issuer states it."""
+        return self.validity.end_of(valid_from)
+
+    def may_renew_on(self, valid_until: date | None, on: date) -> bool:
+        """Whether a certificate that ends on a day may be renewed (延续) on another."""
+        return self.validity.may_renew_on(valid_until, on)
+
+    def masks(self, names: Iterable[str]) -> dict[str, Masking]:
+        """The masks of the fields of these names that this version has and that have one."""
+        known = ((name, self._by_name.get(name)) for name in names)
+        return {name: one.mask for name, one in known if one is not None and one.mask != "none"}
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema (2020-12) of the object of all fields."""
@@ -146,37 +231,13 @@ class CertificateType:
                     "this department may not issue this certificate type",
                 )
             )
-        faults.extend(self._validity_faults(valid_from, valid_until))
+        faults.extend(self.validity.faults(valid_from, valid_until))
         if faults:
             raise FieldErrors(
                 "certificate-invalid",
                 "证照内容不符合类型定义",
                 "the certificate does not fit its type",
                 faults,
-            )
-
-    def _validity_faults(self, valid_from: date, valid_until: date | None) -> Iterable[Fault]:
-        if valid_until is None:
-            if self.validity == "term":
-                yield Fault(
-                    "valid_until",
-                    "end-missing",
-                    "此类证照必须有截止日期",
-                    "a certificate of this type has an end date",
-                )
-        elif self.validity == "open":
-            yield Fault(
-                "valid_until",
-                "end-not-allowed",
-                "此类证照长期有效，没有截止日期",
-                "a certificate of this type has no end date",
-            )
-        elif valid_until < valid_from:
-            yield Fault(
-                "valid_until",
-                "ends-before-it-begins",
-                "截止日期早于起始日期",
-                "the end date is before the start date",
             )
 
 

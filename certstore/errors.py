@@ -45,12 +45,20 @@ class KeyFault(CertstoreError):
     """A key cannot be read, is of the wrong kind, or is not the one that is needed."""
 
 
+class CertificationFault(CertstoreError):
+    """A root, a request, an X.509 certificate, its path or a revocation list does not hold."""
+
+
 class JwsError(CertstoreError):
     """A compact JWS is malformed, of the wrong type, or its signature does not hold."""
 
 
 class SdJwtError(CertstoreError):
     """An SD-JWT breaks RFC 9901."""
+
+
+class KeyBindingError(CertstoreError):
+    """Whoever shows a certificate did not prove to hold the key it is bound to."""
 
 
 class StatusListError(CertstoreError):
@@ -62,7 +70,26 @@ class TrustError(CertstoreError):
 
 
 class ObjectError(CertstoreError):
-    """An object store has not the object, has an altered one, or cannot be reached."""
+    """An object store has not the object, has an altered one, or may not do what is asked."""
+
+
+class StoreFault(ObjectError):
+    """An object store cannot be used at all; its code is always `unavailable`.
+
+    `cause` says why: `unreachable`, `full`, `denied`, `clock-skew`, `no-bucket`, `no-versions`,
+    `no-lock`, `bad-transfer`.
+    """
+
+    def __init__(self, cause: str, zh: str, en: str) -> None:
+        super().__init__("unavailable", zh, en)
+        self.cause = cause
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.cause, self.zh, self.en)
+
+
+class DocumentError(CertstoreError):
+    """A certificate's file cannot be drawn, sealed or checked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Issuing: a checked draft becomes an SD-JWT VC (`dc+sd-jwt`), signed once and never changed.
 
-Always visible: who issued which certificate when, until when it counts, and where its state is
-published. Holder and fields are selectively disclosable, each by itself.
+Always visible: who issued which certificate when, until when it counts, where its state is
+published, and by what kind of id its holder is named. The holder's id and name and the fields are
+selectively disclosable, each by itself.
 """
 
 from __future__ import annotations
@@ -91,13 +92,11 @@ def sign_certificate(
         raise ValueError("issued_at has no time zone")
     draft.check()
     holder = draft.holder
-    salts = new_salts(3 + len(draft.fields))
-    about = disclose_all(
-        (("id_type", holder.id_type), ("id", holder.id), ("name", holder.name)), salts
-    )
-    stated = disclose_all(draft.fields.items(), salts[3:])
+    salts = new_salts(2 + len(draft.fields))
+    about = disclose_all((("id", holder.id), ("name", holder.name)), salts)
+    stated = disclose_all(draft.fields.items(), salts[2:])
     payload = _visible(draft, issuer_uri, int(issued_at.timestamp()))
-    payload["holder"] = {"_sd": about.digests}
+    payload["holder"] = {"id_type": holder.id_type, "_sd": about.digests}
     payload["fields"] = {"_sd": stated.digests}
     payload["_sd_alg"] = "sha-256"
     return assemble(

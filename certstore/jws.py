@@ -40,11 +40,12 @@ def read_header(token: bytes) -> Mapping[str, Any]:
         raise JwsError(
             "malformed", "不是三段式的签名", "not a signature of three parts", field="jws"
         )
-    return _read_header(token[: token.index(b".")])
+    return decode_header(token[: token.index(b".")])
 
 
 @lru_cache(maxsize=256)
-def _read_header(encoded: bytes) -> Mapping[str, Any]:
+def decode_header(encoded: bytes) -> Mapping[str, Any]:
+    """The header behind its base64url. Raises what `read_header` raises."""
     header = parse_json(b64url_decode(encoded, field="header"), field="header")
     if not isinstance(header, dict):
         raise JwsError("malformed", "头部不是对象", "the header is not an object", field="header")

@@ -111,6 +111,13 @@ class VerifyingKey:
             return False
         return True
 
+    @property
+    def public_key(self) -> ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey:
+        """The key as `cryptography` has it."""
+        public = self._ec or self._ed
+        assert public is not None  # noqa: S101  # one of them is there
+        return public
+
     def __repr__(self) -> str:
         return f"<VerifyingKey {self.alg} {self.kid}>"
 

@@ -7,24 +7,30 @@ one that would overwrite a claim or use a reserved name, and bottomless nesting.
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any, Final
 
 from orjson import loads
+from pybase64 import b64decode, b64encode_as_string
 
-from certstore.base64url import FROM_URL, TO_URL, b64url_decode
+from certstore.base64url import FROM_URL, b64url_decode
 from certstore.errors import SdJwtError
 from certstore.strict_json import MAX_DEPTH, NESTED, parse_json
 
 SD_ALG: Final = "_sd_alg"
 
-_ABSENT: Final = object()
 _ARRAY: Final = frozenset({list})
-_CLAIM: Final = frozenset({3})
 _TEXT: Final = frozenset({str})
 _SPECIAL: Final = frozenset({"_sd", "..."})
+_BEGINNING: Final = itemgetter(slice(2))
+_BRACKET: Final = frozenset({b"Wy"})
+"""How base64 of an array begins whose first value is a text: it decodes to [ and half a quote."""
+_COMMA: Final = (b"LAoK", b"!", b"ogLAoK", b"gLAoK")
+"""By length modulo 4: base64 that fills a text up with white space to whole bytes and goes on with
+a comma and two line breaks."""
+_PLACES: Final = tuple(slice(at, at + 43) for at in range(0, 44 * 64, 44))
 
 
 def reveal(payload: Any, disclosures: Sequence[bytes]) -> dict[str, Any]:
@@ -35,7 +41,7 @@ def reveal(payload: Any, disclosures: Sequence[bytes]) -> dict[str, Any]:
     `reserved-claim-name`, `claim-exists`, `too-deep`; JwsError when a disclosure is not JSON.
     """
     _check_payload(payload)
-    found = dict(zip(digests_of(disclosures), _decoded(disclosures), strict=True))
+    found = dict(zip(digests_of(disclosures), decode_all(disclosures), strict=True))
     if len(found) != len(disclosures):
         raise SdJwtError("duplicate-disclosure", "披露项重复", "a disclosure is sent twice")
     work = _Revealing(found)
@@ -69,21 +75,26 @@ def digests_of(disclosures: Sequence[bytes]) -> list[str]:
     the first 43 are those of the digest alone.
     """
     joined = b"\0".join([sha256(encoded).digest() for encoded in disclosures])
-    text = b2a_base64(joined + b"\0", newline=False).translate(TO_URL).decode("ascii")
+    text = b64encode_as_string(joined + b"\0", b"-_")
+    if len(disclosures) <= len(_PLACES):
+        return list(map(text.__getitem__, _PLACES[: len(disclosures)]))
     return [text[at : at + 43] for at in range(0, 44 * len(disclosures), 44)]
 
 
-def _decoded(disclosures: Sequence[bytes]) -> list[list[Any]]:
+def decode_all(disclosures: Sequence[bytes]) -> list[list[Any]]:
     """Each disclosure as `decode_disclosure` gives it.
 
     Nearly always all of them are claims whose values are no objects and no arrays. These are
-    decoded and looked at together; anything else, also what is wrong, one by one.
+    decoded and looked at together, as one array; anything else, also what is wrong, one by one.
+
+    None can reach into the next unseen: what stands between two has a line break, which no JSON
+    string may have, and in an array left open the next, which begins with a bracket, would be a
+    value that is an array.
     """
-    text = b"~".join(disclosures).translate(FROM_URL)
-    if b"!" not in text:
-        padded = text.replace(b"~", b"==~") + b"=="
+    if disclosures and _BRACKET.issuperset(map(_BEGINNING, disclosures)):
+        joined = b"".join([encoded + _COMMA[len(encoded) & 3] for encoded in disclosures])
         try:
-            items = list(map(loads, map(a2b_base64, padded.split(b"~"))))
+            items = loads(b"[%b]" % b64decode(joined[:-4].translate(FROM_URL), None, True))
             salts, names, values = zip(*items, strict=True)
         except (ValueError, TypeError):
             pass
@@ -139,30 +150,31 @@ class _Revealing:
     def members(self, value: dict[str, Any], left: int) -> dict[str, Any]:
         if "..." in value:
             raise _malformed_digests()
-        claims = dict(value)
-        digests = claims.pop("_sd", _ABSENT)
-        if not NESTED.isdisjoint(map(type, claims.values())):
-            for name, member in claims.items():
-                if type(member) in NESTED:
-                    claims[name] = self.walk(member, left)
-        if digests is not _ABSENT:
-            self.disclosed(digests, claims, left)
+        claims: dict[str, Any] = {}
+        for name, member in value.items():
+            if name == "_sd":
+                continue
+            claims[name] = self.walk(member, left) if type(member) in NESTED else member
+        if "_sd" in value:
+            self.disclosed(value["_sd"], claims, left)
         return claims
 
     def disclosed(self, digests: Any, claims: dict[str, Any], left: int) -> None:
         """Add to `claims` what the digests of its object show."""
         if type(digests) is not list or not _TEXT.issuperset(map(type, digests)):
             raise _malformed_digests()
-        known = len(self.seen)
-        self.seen.update(digests)
-        if len(self.seen) != known + len(digests):
+        seen = self.seen
+        known = len(seen)
+        seen.update(digests)
+        if len(seen) != known + len(digests):
             raise _duplicate_digest()
-        found = self.found
-        shown = [found[digest] for digest in digests if digest in found]
-        self.used += len(shown)
-        if not _CLAIM.issuperset(map(len, shown)):
-            raise _wrong_place()
-        for _, name, member in shown:
+        for parts in map(self.found.get, digests):
+            if parts is None:
+                continue
+            self.used += 1
+            if len(parts) != 3:
+                raise _wrong_place()
+            _, name, member = parts
             if name in claims:
                 raise SdJwtError(
                     "claim-exists",
@@ -176,9 +188,12 @@ class _Revealing:
         if left <= 0:
             raise SdJwtError("too-deep", "嵌套过深", "nested too deeply")
         if type(value) is dict:
-            if _SPECIAL.isdisjoint(value) and NESTED.isdisjoint(map(type, value.values())):
-                return value
-            return self.members(value, left - 1)
+            if "_sd" in value or "..." in value:
+                return self.members(value, left - 1)
+            for member in value.values():
+                if type(member) in NESTED:
+                    return self.members(value, left - 1)
+            return value
         items = []
         for item in value:
             if type(item) is dict and "..." in item:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal, NamedTuple, NoReturn
 
 from certstore.errors import IdentifierError
 from certstore.identifiers import CertificateIdentifier
@@ -30,8 +30,7 @@ class Part:
         return {"outcome": self.outcome, "code": self.code, "zh": self.zh, "en": self.en}
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
+class Freshness(NamedTuple):
     """How fresh the evidence is: when the status list was issued, when a newer one is offered,
     when it stops counting, and of when the trusted keys are. None is: not stated or not needed."""
 
@@ -53,8 +52,7 @@ def _iso(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat().replace("+00:00", "Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What can be said of a certificate at one moment.
 
     `claims` is everything the certificate shows (empty unless its integrity is valid); `holder`

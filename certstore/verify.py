@@ -17,7 +17,7 @@ from typing import Any, Final
 from certstore.base64url import b64url_decode
 from certstore.errors import JwsError, SdJwtError, StatusListError
 from certstore.identifiers import find_issuer_in
-from certstore.jws import check_header, read_header, refuse_alg_none
+from certstore.jws import check_header, decode_header, refuse_alg_none
 from certstore.public_keys import VerifyingKey
 from certstore.reveal import reveal
 from certstore.sdjwt import VISIBLE, SdJwt, parse
@@ -39,6 +39,7 @@ TYP: Final = "dc+sd-jwt"
 
 _SKEW: Final = CLOCK_SKEW.total_seconds()
 _TIMES: Final = frozenset({int, float, type(None)})
+_HOLDS: Final = PARTS["signature-holds"]
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _STATUS_CODES: Final = {
     VALID: "status-valid",
@@ -70,8 +71,8 @@ class Verifier:
             raise ValueError("at has no time zone")
         try:
             parts = parse(credential)
-            header = read_header(parts.jws)
-            _, encoded, signature = parts.jws.split(b".")
+            encoded_header, encoded, signature = parts.jws.split(b".")
+            header = decode_header(encoded_header)
             payload = _unsigned(encoded)
         except (JwsError, SdJwtError) as error:
             return self._refused(_broken(error), PARTS["not-evaluated"], at)
@@ -123,20 +124,13 @@ class Verifier:
         if issuer is not None and issuer_part.outcome == "valid":
             issuer_part = _issuer_part(claims, issuer)
         status, opened = self._status(claims.get("status"), issuer, at)
-        return Verdict(
-            integrity=PARTS["signature-holds"],
-            issuer=issuer_part,
-            status=status,
-            validity=_validity(claims, at),
-            at=at,
-            freshness=self._freshness(opened),
-            claims=claims,
+        validity = _validity(claims, at)
+        freshness = (
+            Freshness(opened.issued_at, opened.refresh_at, opened.expires_at, self.trust.as_of)
+            if opened
+            else Freshness(keys_as_of=self.trust.as_of)
         )
-
-    def _freshness(self, opened: StatusListToken | None) -> Freshness:
-        if opened is None:
-            return Freshness(keys_as_of=self.trust.as_of)
-        return Freshness(opened.issued_at, opened.refresh_at, opened.expires_at, self.trust.as_of)
+        return Verdict(_HOLDS, issuer_part, status, validity, at, freshness, claims)
 
     def _status(
         self, claim: Any, issuer: TrustedIssuer | None, at: datetime
@@ -236,15 +230,14 @@ def _of_department(claims: Mapping[str, Any], department: str) -> bool:
 def _issuer_part(claims: Mapping[str, Any], issuer: TrustedIssuer) -> Part:
     if not _of_department(claims, issuer.department):
         return PARTS["department-mismatch"]
-    if issuer.types is not None and _type_keys(claims).isdisjoint(issuer.types):
+    if issuer.types is not None and _type_key(claims.get("vct")) not in issuer.types:
         return PARTS["type-not-allowed"]
     return PARTS["issuer-trusted"]
 
 
-def _type_keys(claims: Mapping[str, Any]) -> frozenset[str]:
-    vct = claims.get("vct")
-    words = vct.split(":") if isinstance(vct, str) else []
-    return frozenset(words[3:4]) if words[:3] == ["urn", "yici", "certificate"] else frozenset()
+def _type_key(vct: Any) -> str | None:
+    words = vct.split(":", 4) if isinstance(vct, str) else ()
+    return words[3] if len(words) > 3 and vct.startswith("urn:yici:certificate:") else None
 
 
 def _validity(claims: Mapping[str, Any], at: datetime) -> Part:

@@ -25,6 +25,10 @@ Authorization = Literal[
     "other-type",
     "other-fields",
     "other-case",
+    "code-used",
+    "code-expired",
+    "code-withdrawn",
+    "code-elsewhere",
 ]
 ActorKind = Literal["system", "operator", "applicant", "visitor"]
 

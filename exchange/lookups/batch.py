@@ -30,7 +30,7 @@ from exchange.clock import Clock
 from exchange.database import is_unreachable
 from exchange.errors import HubError, Overloaded, Unauthenticated, Unavailable
 from exchange.governance.snapshot import Governance, Snapshot
-from exchange.lookups import reading
+from exchange.lookups import presented, reading
 from exchange.lookups.answers import digest, sign_answer
 from exchange.lookups.deciding import Asked, Decided, Deciding
 from exchange.lookups.reading import Held
@@ -63,6 +63,7 @@ class Unit:
     with_receipts: bool
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Answered]
+    code: bytes | None = None
     ids: list[UUID] = field(default_factory=list)
     outcome: Answered | BaseException | None = None
 
@@ -130,8 +131,11 @@ class LookupBatches:
         body: bytes,
         *,
         with_receipts: bool = True,
+        code: bytes | None = None,
     ) -> Answered:
         """Answer the lookups of one request, after its records are committed.
+
+        ``code`` is the hash of the one-time code that the request, of one lookup then, rests on.
 
         Raises:
             Overloaded: too many wait; nothing was done.
@@ -139,7 +143,7 @@ class LookupBatches:
             Unauthenticated: the system was disabled.
         """
         loop = asyncio.get_running_loop()
-        unit = Unit(caller, lookups, digest(body), with_receipts, loop, loop.create_future())
+        unit = Unit(caller, lookups, digest(body), with_receipts, loop, loop.create_future(), code)
         with self._wake:
             if self._waiting + len(lookups) > self._most_waiting or self._stopping:
                 raise Overloaded(
@@ -212,6 +216,7 @@ class LookupBatches:
             dict(reading.authorizations(cursor, _authorizations(asked))),
             now,
             civil_day(now),
+            presented.presentations(cursor, {each.code for each in asked if each.code}),
         )
         holders, held = self._held(cursor, asked, snapshot)
         # 3. Decide in the order they came.
@@ -221,6 +226,7 @@ class LookupBatches:
             return None
         # 4. Write the uses, then the records; the head of the log is locked last.
         reading.take_uses(cursor, deciding.uses, now)
+        presented.use_codes(cursor, deciding.code_uses, now)
         appended = self._audit.append(cursor, [each.record for each in decided], now)
         connection.commit()
         return _Committed(serving, decided, appended, now)
@@ -247,7 +253,7 @@ class LookupBatches:
         for unit in units:
             unit.ids = [self._clock.new_id() for _ in unit.lookups]
             asked += [
-                Asked(key, lookup, unit.caller, unit.request)
+                Asked(key, lookup, unit.caller, unit.request, unit.code)
                 for key, lookup in zip(unit.ids, unit.lookups, strict=True)
             ]
         return asked
@@ -324,7 +330,7 @@ class LookupBatches:
             dbapi = connection.dbapi_connection
             assert isinstance(dbapi, psycopg2.extensions.connection)  # noqa: S101
             cursor = dbapi.cursor()
-            for statement in reading.PREPARE:
+            for statement in (*reading.PREPARE, *presented.PREPARE):
                 cursor.execute(statement)
             dbapi.commit()
             self._connection = dbapi
@@ -347,7 +353,9 @@ def _authorizations(asked: Sequence[Asked]) -> set[UUID]:
     return {
         each.lookup.basis.authorization
         for each in asked
-        if each.lookup.basis is not None and each.lookup.basis.authorization is not None
+        if each.lookup.basis is not None
+        and each.lookup.basis.authorization is not None
+        and each.code is None
     }
 
 

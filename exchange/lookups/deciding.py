@@ -5,10 +5,11 @@ Pure but for its arguments: everything was read before, everything is written af
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -21,20 +22,25 @@ from exchange.audit.records import Operator, PreparedRecord, prepare
 from exchange.authorizations.facts import AuthorizationFacts, standing
 from exchange.governance.snapshot import Snapshot
 from exchange.lookups.answers import digest
+from exchange.lookups.presented import CodeUse, Presented, standing_of_code
 from exchange.lookups.reading import Held, Use
 from exchange.lookups.schemas import LookupIn
 from policies.decisions import Decision
 from policies.requests import ActRequest, LookupRequest
 
+_NO_CODES: Final[Mapping[bytes, Presented]] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One lookup as it came: its id, what it asks, who asks, the hash of the whole body."""
+    """One lookup as it came: its id, what it asks, who asks, the hash of the whole body, and the
+    hash of the one-time code where it came with one."""
 
     id: UUID
     lookup: LookupIn
     caller: Caller
     request: str
+    code: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,15 @@ class Deciding:
         authorizations: dict[UUID, AuthorizationFacts],
         now: datetime,
         today: date,
+        presented: Mapping[bytes, Presented] = _NO_CODES,
     ) -> None:
         self._snapshot = snapshot
         self._authorizations = authorizations
         self._now = now
         self._today = today
+        self._presented = dict(presented)
         self.uses: list[Use] = []
+        self.code_uses: list[CodeUse] = []
 
     def decide(self, asked: Asked, holder: bytes | None, held: Sequence[Held]) -> Decided:
         """Decide one lookup whose certificates were read."""
@@ -79,7 +88,9 @@ class Deciding:
             )
         if not decision.allowed:
             return self._refused(asked, holder, decision)
-        if authorization is not None and _by_authorization(lookup):
+        if asked.code is not None:
+            self._use_code(self._presented[asked.code], asked)
+        elif authorization is not None and _by_authorization(lookup):
             self._take_use(authorization, asked.id)
         return self._released(asked, holder, held, decision)
 
@@ -114,7 +125,16 @@ class Deciding:
         item = self._snapshot.items.get(item_code) if item_code else None
         listed = item.certificate_fields.get(lookup.certificate_type) if item else None
         how = "none"
-        if basis is not None and basis.authorization is not None:
+        if asked.code is not None:
+            how = standing_of_code(
+                self._presented.get(asked.code),
+                holder_key=holder or b"",
+                department=asked.caller.department or "",
+                certificate_type=lookup.certificate_type,
+                fields=fields,
+                now=self._now,
+            )
+        elif basis is not None and basis.authorization is not None:
             how = standing(
                 authorization,
                 holder_key=holder or b"",
@@ -139,6 +159,11 @@ class Deciding:
             authorization=how,
             operator=lookup.operator is not None,
         )
+
+    def _use_code(self, presented: Presented, asked: Asked) -> None:
+        self._presented[presented.code_hash] = replace(presented, state="used")
+        department = asked.caller.department or ""
+        self.code_uses.append(CodeUse(presented.id, asked.id, department))
 
     def _take_use(self, authorization: AuthorizationFacts, lookup: UUID) -> None:
         used = replace(authorization, uses_taken=authorization.uses_taken + 1)

@@ -1,1 +1,1 @@
-"""What a holder shows: key-bound copies and one-time codes (用证码)."""
+"""What holders show of their certificates: copies bound to a key, and one-time codes."""

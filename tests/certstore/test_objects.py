@@ -5,22 +5,28 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from certstore.errors import ObjectError
-from certstore.objects import FolderStore, ObjectRef, ObjectStore, S3Store
+from certstore.objects import FolderStore, ObjectRef, ObjectStore, S3Store, SignedLinks
 from tests.s3_server import S3Server
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+LINKS = SignedLinks("http://hub.test/v1/objects", b"k" * 32)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A store, a second door to the same objects, and a way to spoil one behind its back."""
+    """A store, a second door to the same objects, and ways to spoil and to age one behind its
+    back."""
 
     store: ObjectStore
     again: ObjectStore
@@ -31,25 +37,27 @@ def folder_case(root: Path) -> Case:
     def spoil(name: str, content: bytes) -> None:
         (root / name[:2] / name[2:4] / name).write_bytes(content)
 
-    return Case(FolderStore(root), FolderStore(root), spoil)
+    return Case(FolderStore(root, links=LINKS), FolderStore(root), spoil)
+
+
+def s3_store(server: S3Server, bucket: str, **more: Any) -> S3Store:
+    return S3Store(
+        server.endpoint, server.access_key, server.secret_key, bucket, secure=False, **more
+    )
 
 
 def s3_case(server: S3Server) -> Case:
     bucket = f"test-{secrets.token_hex(6)}"
-
-    def door() -> S3Store:
-        return S3Store(server.endpoint, server.access_key, server.secret_key, bucket, secure=False)
-
-    store = door()
-    store.create_bucket()
-    store.create_bucket()
+    store = s3_store(server, bucket, links=LINKS)
+    store.prepare()
+    store.prepare()
 
     def spoil(name: str, content: bytes) -> None:
         store._client.put_object(
             bucket, f"{name[:2]}/{name[2:4]}/{name}", BytesIO(content), len(content)
         )
 
-    return Case(store, door(), spoil)
+    return Case(store, s3_store(server, bucket), spoil)
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -125,6 +133,175 @@ def test_all_objects_are_listed(case: Case) -> None:
     assert set(case.store) == names
 
 
+def test_objects_are_listed_in_order_by_prefix_and_from_a_name_on(case: Case) -> None:
+    refs = [case.store.put(f"object {number}".encode(), "text/plain") for number in range(40)]
+    names = sorted(ref.sha256 for ref in refs)
+    listed = list(case.store.listed())
+    assert [each.sha256 for each in listed] == names
+    assert {each.sha256: each.size for each in listed} == {ref.sha256: ref.size for ref in refs}
+    assert all(abs(each.changed_at - datetime.now(UTC)) < HOUR for each in listed)
+    for length in (1, 2, 3, 4, 5, 64):
+        prefix = names[17][:length]
+        found = [each.sha256 for each in case.store.listed(prefix)]
+        assert found == [name for name in names if name.startswith(prefix)]
+    for after in (names[0], names[20], names[39], names[20][:3], "f" * 64):
+        found = [each.sha256 for each in case.store.listed(after=after)]
+        assert found == [name for name in names if name > after]
+
+
+@pytest.mark.parametrize("size", [0, 5, 1024 * 1024, 3 * 1024 * 1024 + 7])
+def test_a_large_object_is_read_in_pieces(case: Case, size: int) -> None:
+    content = os.urandom(size)
+    ref = case.store.put(content, "application/pdf")
+    pieces = list(case.store.stream(ref.sha256))
+    assert b"".join(pieces) == content
+    assert max((len(piece) for piece in pieces), default=0) <= 1024 * 1024
+
+
+def test_an_altered_object_never_arrives_whole_in_pieces(case: Case) -> None:
+    content = os.urandom(3 * 1024 * 1024)
+    ref = case.store.put(content, "application/pdf")
+    case.spoil(ref.sha256, content[:-1] + bytes([content[-1] ^ 1]))
+    arrived = 0
+    with pytest.raises(ObjectError) as caught:
+        for piece in case.store.stream(ref.sha256):
+            arrived += len(piece)
+    assert caught.value.code == "altered"
+    assert arrived < len(content)
+
+
+def test_what_is_missing_has_no_state_no_bytes_and_no_lock(case: Case) -> None:
+    missing = name_of(b"never put")
+    asked: tuple[Callable[[], Any], ...] = (
+        lambda: case.store.stat(missing),
+        lambda: list(case.store.stream(missing)),
+        lambda: case.store.retain(missing, datetime.now(UTC) + DAY),
+        lambda: case.store.hold(missing, True),
+        lambda: case.store.discard(missing, now=datetime.now(UTC), older_than=DAY),
+    )
+    for ask in asked:
+        with pytest.raises(ObjectError) as caught:
+            ask()
+        assert caught.value.code == "not-found"
+    assert not case.store.restore(missing)
+
+
+def test_the_state_of_an_object_says_how_it_is_kept(case: Case) -> None:
+    until = datetime(2999, 1, 2, 3, 4, 5, tzinfo=UTC)
+    free = case.store.put(b"free", "text/plain")
+    sealed = case.store.put(b"sealed", "application/pdf", retain_until=until)
+    state = case.store.stat(free.sha256)
+    assert (state.size, state.retain_until, state.held) == (4, None, False)
+    assert case.store.stat(sealed.sha256).retain_until == until
+
+
+def test_a_retained_object_is_not_discarded_and_its_retention_only_lengthened(case: Case) -> None:
+    until = datetime(2999, 1, 1, tzinfo=UTC)
+    ref = case.store.put(b"sealed", "application/pdf", retain_until=until)
+    later = until + DAY
+    assert case.again.put(b"sealed", "application/pdf", retain_until=later) == ref
+    assert case.store.stat(ref.sha256).retain_until == later
+    case.again.put(b"sealed", "application/pdf", retain_until=until)
+    case.again.put(b"sealed", "application/pdf")
+    assert case.store.stat(ref.sha256).retain_until == later
+    acts: tuple[Callable[[], Any], ...] = (
+        lambda: case.store.retain(ref.sha256, until),
+        lambda: case.store.discard(ref.sha256, now=datetime.now(UTC), older_than=-DAY),
+    )
+    for act in acts:
+        with pytest.raises(ObjectError) as caught:
+            act()
+        assert caught.value.code == "retained"
+    case.store.retain(ref.sha256, later + DAY)
+    assert case.store.stat(ref.sha256).retain_until == later + DAY
+    assert case.store.get(ref.sha256) == b"sealed"
+
+
+def test_an_object_is_retained_from_a_later_day_on(case: Case) -> None:
+    until = datetime(2999, 1, 1, tzinfo=UTC)
+    ref = case.store.put(b"a draft", "text/plain")
+    case.store.retain(ref.sha256, until)
+    assert case.store.stat(ref.sha256).retain_until == until
+
+
+@pytest.mark.parametrize(
+    "until",
+    [datetime(2999, 1, 1), datetime(2001, 1, 1, tzinfo=UTC)],
+    ids=["without a zone", "in the past"],
+)
+def test_a_retention_ends_at_a_time_to_come(case: Case, until: datetime) -> None:
+    with pytest.raises(ObjectError) as caught:
+        case.store.put(b"sealed", "application/pdf", retain_until=until)
+    assert caught.value.code == "bad-retention"
+    assert list(case.store) == []
+
+
+def test_a_held_object_is_not_discarded_before_the_hold_is_lifted(case: Case) -> None:
+    ref = case.store.put(b"evidence", "text/plain")
+    case.store.hold(ref.sha256, True)
+    assert case.again.stat(ref.sha256).held
+    with pytest.raises(ObjectError) as caught:
+        case.store.discard(ref.sha256, now=datetime.now(UTC), older_than=-DAY)
+    assert caught.value.code == "held"
+    case.store.hold(ref.sha256, False)
+    assert not case.store.stat(ref.sha256).held
+    case.store.discard(ref.sha256, now=datetime.now(UTC), older_than=-DAY)
+    assert not case.store.exists(ref.sha256)
+
+
+def test_litter_is_discarded_once_it_is_old_enough(case: Case) -> None:
+    ref = case.store.put(b"litter", "text/plain")
+    now = datetime.now(UTC)
+    with pytest.raises(ObjectError) as caught:
+        case.store.discard(ref.sha256, now=now, older_than=DAY)
+    assert caught.value.code == "too-young"
+    case.store.discard(ref.sha256, now=now + 2 * DAY, older_than=DAY)
+    assert list(case.store) == []
+    assert case.store.put(b"litter", "text/plain") == ref
+    assert case.store.get(ref.sha256) == b"litter"
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
+def test_no_act_takes_what_is_no_name(case: Case, name: str) -> None:
+    now = datetime.now(UTC)
+    acts: tuple[Callable[[], Any], ...] = (
+        lambda: case.store.stat(name),
+        lambda: list(case.store.stream(name)),
+        lambda: case.store.retain(name, now + DAY),
+        lambda: case.store.hold(name, True),
+        lambda: case.store.discard(name, now=now, older_than=DAY),
+        lambda: case.store.restore(name),
+        lambda: case.store.link(name, now=now, lifetime=HOUR),
+    )
+    for act in acts:
+        with pytest.raises(ObjectError) as caught:
+            act()
+        assert caught.value.code == "bad-name"
+    for prefix in ("../", "AB", "a" * 65):
+        with pytest.raises(ObjectError):
+            list(case.store.listed(prefix))
+
+
+@pytest.mark.parametrize(
+    "lifetime", [timedelta(0), -HOUR, timedelta(days=7, seconds=1)], ids=["none", "past", "long"]
+)
+def test_a_link_lives_at_most_seven_days(case: Case, lifetime: timedelta) -> None:
+    with pytest.raises(ObjectError) as caught:
+        case.store.link("0" * 64, now=datetime.now(UTC), lifetime=lifetime)
+    assert caught.value.code == "bad-lifetime"
+
+
+def test_a_link_needs_a_media_type_that_is_one(case: Case) -> None:
+    for media_type in ("text/html\r\nX: y", "", "pdf"):
+        with pytest.raises(ObjectError) as caught:
+            case.store.link("0" * 64, now=datetime.now(UTC), lifetime=HOUR, media_type=media_type)
+        assert caught.value.code == "bad-media-type"
+
+
+def test_a_fit_store_is_found_fit(case: Case) -> None:
+    case.store.check()
+
+
 def test_a_broken_upload_leaves_nothing_behind(case: Case, tmp_path: Path) -> None:
     class Breaking(BytesIO):
         def read(self, size: int | None = -1) -> bytes:
@@ -136,58 +313,3 @@ def test_a_broken_upload_leaves_nothing_behind(case: Case, tmp_path: Path) -> No
         case.store.put(Breaking(os.urandom(3 * 1024 * 1024)), "application/octet-stream")
     assert list(case.store) == []
     assert list((tmp_path / "objects" / "incoming").glob("*")) == []
-
-
-def test_a_store_that_cannot_be_reached_says_so() -> None:
-    store = S3Store("127.0.0.1:1", "key", "secret", "bucket", secure=False, region="us-east-1")
-    for ask in (
-        store.create_bucket,
-        lambda: store.put(b"x", "text/plain"),
-        lambda: store.get("0" * 64),
-        lambda: store.exists("0" * 64),
-        lambda: list(store),
-    ):
-        with pytest.raises(ObjectError) as caught:
-            ask()
-        assert caught.value.code == "unavailable"
-        assert "127.0.0.1" not in str(caught.value)
-
-
-def test_wrong_credentials_are_no_missing_object(s3_server: S3Server) -> None:
-    store = S3Store(s3_server.endpoint, "nobody", "nothing", "bucket", secure=False)
-    with pytest.raises(ObjectError) as caught:
-        store.get("0" * 64)
-    assert caught.value.code == "unavailable"
-
-
-def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
-    store = FolderStore(tmp_path / "objects")
-    (tmp_path / "objects" / "incoming").rmdir()
-    (tmp_path / "objects" / "incoming").write_text("a file in the way")
-    with pytest.raises(ObjectError) as caught:
-        store.put(b"x", "text/plain")
-    assert caught.value.code == "unavailable"
-
-
-def test_an_object_is_on_disk_before_it_has_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = FolderStore(tmp_path / "objects")
-    events: list[str] = []
-    fsync, replace = os.fsync, Path.replace
-
-    def noted_fsync(descriptor: int) -> None:
-        events.append(
-            "fsync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "fsync file"
-        )
-        fsync(descriptor)
-
-    def noted_replace(self: Path, target: Path) -> Path:
-        events.append("rename")
-        return replace(self, target)
-
-    monkeypatch.setattr(os, "fsync", noted_fsync)
-    monkeypatch.setattr(Path, "replace", noted_replace)
-    store.put(b"durable", "text/plain")
-    assert events[0] == "fsync file"
-    assert events[-2:] == ["rename", "fsync folder"]

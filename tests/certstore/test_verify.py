@@ -65,7 +65,7 @@ def test_only_what_is_presented_is_shown(verifier: Verifier, certificate: str) -
     shown = verifier.verify(present(certificate, [("fields", "name")]), at=NOW)
     assert outcomes(shown) == ALL_VALID
     assert shown.fields == {"name": FIELDS["name"]}
-    assert shown.holder == {}
+    assert shown.holder == {"id_type": "001"}
 
 
 def test_a_verdict_is_never_one_boolean(verifier: Verifier, certificate: str) -> None:
