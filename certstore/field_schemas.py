@@ -24,6 +24,8 @@ NUMBERS: Final = frozenset(
 LISTS: Final = frozenset({"items", "minItems", "maxItems", "uniqueItems"})
 OBJECTS: Final = frozenset({"properties", "required", "additionalProperties"})
 CHOICES: Final = frozenset({"allOf", "anyOf", "oneOf", "not"})
+MOST_DEEP: Final = 6
+MOST_NODES: Final = 100
 KEYWORDS: Final = VALUES | TEXTS | NUMBERS | LISTS | OBJECTS | CHOICES | ANNOTATIONS
 
 
@@ -44,7 +46,12 @@ def validator_of(schema: Mapping[str, Any] | bool) -> Any:
 
 def find_schema_fault(schema: Any) -> tuple[str, str] | None:
     """What is wrong with a field's schema, in 中文 and English, or None."""
-    for node in _nodes(schema):
+    for number, (node, depth) in enumerate(_nodes(schema, 1)):
+        if depth > MOST_DEEP or number >= MOST_NODES:
+            return (
+                f"嵌套超过{MOST_DEEP}层或子模式超过{MOST_NODES}个",
+                f"nested more than {MOST_DEEP} deep, or of more than {MOST_NODES} schemas",
+            )
         if isinstance(node, bool):
             continue
         if not isinstance(node, dict):
@@ -63,18 +70,17 @@ def find_schema_fault(schema: Any) -> tuple[str, str] | None:
     return None
 
 
-def _nodes(schema: Any) -> Iterable[Any]:
-    """Every schema within a schema, itself first. Lists of schemas that are none are yielded."""
-    yield schema
-    if not isinstance(schema, dict):
+def _nodes(schema: Any, depth: int) -> Iterable[tuple[Any, int]]:
+    """Every schema within a schema with its depth, itself first."""
+    yield schema, depth
+    if not isinstance(schema, dict) or depth > MOST_DEEP:
         return
-    for keyword in ("items", "additionalProperties", "not"):
-        if keyword in schema:
-            yield from _nodes(schema[keyword])
+    inner = [schema[keyword] for keyword in ("items", "additionalProperties", "not")
+             if keyword in schema]  # fmt: skip
     for keyword in ("allOf", "anyOf", "oneOf"):
         listed = schema.get(keyword, [])
-        for one in listed if isinstance(listed, list) else [listed]:
-            yield from _nodes(one)
+        inner += listed if isinstance(listed, list) else [listed]
     properties = schema.get("properties", {})
-    for one in properties.values() if isinstance(properties, dict) else [properties]:
-        yield from _nodes(one)
+    inner += properties.values() if isinstance(properties, dict) else [properties]
+    for one in inner:
+        yield from _nodes(one, depth + 1)

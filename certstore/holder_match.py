@@ -48,7 +48,7 @@ HOLDER_PARTS: Final[Mapping[str, Part]] = MappingProxyType(
                 "unknown",
                 "key-binding-unchecked",
                 "附有持有证明，但未给出核验方和随机数，故未核验",
-                "a proof of possession was shown, but without audience and nonce it was not checked",
+                "a proof of possession was shown, but no audience and nonce were given to check it",
             ),
             _part(
                 "unknown",

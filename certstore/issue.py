@@ -36,7 +36,8 @@ class CertificateDraft:
 
     `fields` maps the names of the type's fields to JSON values, fields without a value left out.
     `valid_until` is the last day it counts, None when it has no end. The state of the certificate
-    is published at `status_uri` under `status_index`.
+    is published at `status_uri` under `status_index`. `history` is what `history.succession` gives
+    for a later version that is its own statement of what happened.
     """
 
     identifier: CertificateIdentifier
@@ -49,6 +50,7 @@ class CertificateDraft:
     valid_until: date | None
     status_uri: str
     status_index: int
+    history: Mapping[str, Any] | None = None
 
     def check(self) -> None:
         """Raise FieldErrors naming every fault; a draft that passes can be signed."""
@@ -132,6 +134,8 @@ def _visible(draft: CertificateDraft, issuer_uri: str, issued_at: int) -> dict[s
     if draft.valid_until is not None:
         payload["valid_until"] = draft.valid_until.isoformat()
         payload["exp"] = start_of_day(draft.valid_until) + 86400
+    if draft.history is not None:
+        payload["history"] = dict(draft.history)
     return payload
 
 

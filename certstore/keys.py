@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
@@ -32,11 +33,13 @@ __all__ = [
     "Signer",
     "TrustedKeys",
     "VerifyingKey",
+    "load_private",
     "load_signer",
     "thumbprint",
 ]
 
 _ECDSA: Final = ec.ECDSA(SHA256())
+_EXPOSED: Final = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
 
 
 class Signer(Protocol):
@@ -151,32 +154,73 @@ class Ed25519Signer(_KeyOnDisk):
 
 
 def load_signer(path: Path, passphrase: bytes) -> Es256Signer | Ed25519Signer:
-    """The signer whose encrypted PKCS #8 PEM is in `path`.
+    """The signer whose encrypted PKCS #8 PEM is in `path`. Raises what `load_private` raises."""
+    private = load_private(path, passphrase)
+    if isinstance(private, ec.EllipticCurvePrivateKey):
+        return Es256Signer(private)
+    return Ed25519Signer(private)
 
-    Raises KeyFault: `no-passphrase`, `key-missing`, `key-unreadable` (also for an unencrypted
-    file: the passphrase would protect nothing), `wrong-kind`, `wrong-curve`.
+
+def load_private(
+    path: Path, passphrase: bytes
+) -> ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey:
+    """The private key whose encrypted PKCS #8 PEM is in `path`.
+
+    Raises KeyFault, which names the file and the remedy: `no-passphrase`, `key-missing`,
+    `key-exposed` (others than its owner's group may read it, or others than its owner write it),
+    `key-unreadable` (also for an unencrypted file: the passphrase would protect nothing),
+    `wrong-kind`, `wrong-curve`.
     """
     if not passphrase:
         raise KeyFault("no-passphrase", "缺少私钥口令", "no passphrase was given for the key")
+    private = _decrypted(_read_private(path), path.name, passphrase)
+    if isinstance(private, ec.EllipticCurvePrivateKey):
+        if not isinstance(private.curve, ec.SECP256R1):
+            raise KeyFault("wrong-curve", "密钥曲线不是P-256", "the key is not on P-256")
+        return private
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        return private
+    raise KeyFault("wrong-kind", "不支持的密钥种类", "neither a P-256 nor an Ed25519 key")
+
+
+def _read_private(path: Path) -> bytes:
+    name = path.name
     try:
-        pem = path.read_bytes()
+        mode = path.stat().st_mode
+        if mode & _EXPOSED:
+            raise KeyFault(
+                "key-exposed",
+                f"私钥文件 {name} 可被他人读取或改写，请执行 chmod 600",
+                f"the key file {name} is open to others; run chmod 600 on it",
+                field=name,
+            )
+        return path.read_bytes()
     except FileNotFoundError:
-        raise KeyFault("key-missing", "私钥文件不存在", "the key file does not exist") from None
+        raise KeyFault(
+            "key-missing",
+            f"私钥文件 {name} 不存在",
+            f"the key file {name} does not exist",
+            field=name,
+        ) from None
     except OSError:
-        raise KeyFault("key-unreadable", "私钥文件无法读取", "the key file is unreadable") from None
-    try:
-        private = load_pem_private_key(pem, passphrase)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise KeyFault(
             "key-unreadable",
-            "私钥文件损坏、未加密或口令不符",
-            "the key file is damaged, not encrypted, or the passphrase is wrong",
+            f"私钥文件 {name} 无法读取，请检查文件的所有者和权限",
+            f"the key file {name} is unreadable; look at its owner and mode",
+            field=name,
         ) from None
-    if isinstance(private, ec.EllipticCurvePrivateKey):
-        return Es256Signer(private)
-    if isinstance(private, ed25519.Ed25519PrivateKey):
-        return Ed25519Signer(private)
-    raise KeyFault("wrong-kind", "不支持的密钥种类", "neither a P-256 nor an Ed25519 key")
+
+
+def _decrypted(pem: bytes, name: str, passphrase: bytes) -> object:
+    try:
+        return load_pem_private_key(pem, passphrase)
+    except TypeError:
+        zh, en = "未加密，请用口令加密后再放入", "is not encrypted; encrypt it under the passphrase"
+    except (ValueError, UnsupportedAlgorithm):
+        zh, en = "口令不符或文件损坏", "is damaged, or the passphrase is not the one it needs"
+    raise KeyFault(
+        "key-unreadable", f"私钥文件 {name} {zh}", f"the key file {name} {en}", field=name
+    )
 
 
 def write_private(path: Path, content: bytes) -> None:

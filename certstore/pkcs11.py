@@ -65,7 +65,7 @@ _SAID: Final = (
 )
 _FINAL: Final = (
     pkcs11.PinLocked, pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange,
-    pkcs11.MultipleTokensReturned, pkcs11.MultipleObjectsReturned,
+    pkcs11.MultipleTokensReturned, pkcs11.MultipleObjectsReturned, pkcs11.NoSuchKey,
 )  # fmt: skip
 """What trying again cannot mend; a wrong PIN tried again would help to lock the token."""
 
@@ -196,7 +196,8 @@ class _Token:
                         recover()
                 return act(self._opened(pin))
             except pkcs11.PKCS11Error as error:
-                self._module.start_over()
+                if not isinstance(error, _FINAL):
+                    self._module.start_over()
                 raise _fault(error) from None
 
     def find(self) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from certstore.base64url import b64url_decode
 from certstore.errors import KeyBindingError
 from certstore.jws import read_header, sign_compact, verify_with_key
 from certstore.key_binding import MAX_AGE, MAX_SIZE, check_times, holder_jwk
@@ -63,15 +64,34 @@ def check_possession(
         and type(claims.get("aud")) is str
         and type(claims.get("nonce")) is str
     ):
-        raise _refused(
-            "proof-malformed",
-            "持有证明缺少必需的声明或类型不符",
-            "the proof lacks a claim or has one of the wrong type",
-        )
+        raise _malformed()
     if claims["aud"] != audience:
         raise _refused("other-audience", "持有证明是给另一方的", "the proof is for another issuer")
     check_times(claims, at, max_age)
     return str(claims["nonce"])
+
+
+def claimed_nonce(proof: str) -> str:
+    """The nonce a proof says it was made with; nothing is checked yet.
+
+    Raises JwsError and KeyBindingError `proof-malformed` for what has not the form of a proof.
+    """
+    if len(proof) > MAX_SIZE or not proof.isascii() or proof.count(".") != 2:
+        raise _malformed()
+    encoded = proof.split(".")[1].encode("ascii")
+    claims = parse_json(b64url_decode(encoded, field="proof"), field="proof")
+    nonce = claims.get("nonce") if isinstance(claims, dict) else None
+    if not isinstance(nonce, str):
+        raise _malformed()
+    return nonce
+
+
+def _malformed() -> KeyBindingError:
+    return _refused(
+        "proof-malformed",
+        "持有证明缺少必需的声明或类型不符",
+        "the proof lacks a claim or has one of the wrong type",
+    )
 
 
 def _refused(code: str, zh: str, en: str) -> KeyBindingError:

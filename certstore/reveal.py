@@ -21,7 +21,6 @@ from certstore.strict_json import MAX_DEPTH, NESTED, parse_json
 
 SD_ALG: Final = "_sd_alg"
 
-_ARRAY: Final = frozenset({list})
 _TEXT: Final = frozenset({str})
 _SPECIAL: Final = frozenset({"_sd", "..."})
 _BEGINNING: Final = itemgetter(slice(2))
@@ -101,9 +100,7 @@ def decode_all(disclosures: Sequence[bytes]) -> list[list[Any]]:
         else:
             if (
                 len(items) == len(disclosures)
-                and _ARRAY.issuperset(map(type, items))
-                and _TEXT.issuperset(map(type, salts))
-                and _TEXT.issuperset(map(type, names))
+                and _TEXT.issuperset(map(type, salts + names))
                 and _SPECIAL.isdisjoint(names)
                 and NESTED.isdisjoint(map(type, values))
             ):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import orjson
+
 from certstore.field_schemas import ANNOTATIONS, TYPES, validator_of
 
 Schema = Mapping[str, Any] | bool
@@ -40,12 +42,8 @@ def is_included(old: Schema, new: Schema) -> bool:
     listed = _listed(old)
     if listed is not None:
         accepts_old, accepts_new = validator_of(old), validator_of(new)
-        return all(
-            accepts_new.is_valid(value) for value in listed if accepts_old.is_valid(value)
-        )
-    return all(
-        _follows(keyword, old, new) for keyword in new.keys() - ANNOTATIONS
-    )  # each keyword of the new schema by itself
+        return all(accepts_new.is_valid(value) for value in listed if accepts_old.is_valid(value))
+    return all(_follows(keyword, old, new) for keyword in new.keys() - ANNOTATIONS)
 
 
 def _follows(keyword: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
@@ -118,7 +116,12 @@ def _at_most(keyword: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], b
 
 
 def _same(keyword: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], bool]:
-    return lambda old, new: keyword in old and old[keyword] == new[keyword]
+    # As bytes: in Python 1, 1.0 and True are equal, in a schema they are not.
+    return lambda old, new: keyword in old and _canonical(old[keyword]) == _canonical(new[keyword])
+
+
+def _canonical(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def _minimum_follows(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
@@ -171,8 +174,7 @@ def _property_of(schema: Mapping[str, Any], name: str) -> Schema:
 
 def _properties_follow(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return all(
-        is_included(_property_of(old, name), schema)
-        for name, schema in new["properties"].items()
+        is_included(_property_of(old, name), schema) for name, schema in new["properties"].items()
     )
 
 

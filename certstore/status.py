@@ -72,9 +72,16 @@ OPERATIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "06": ("暂扣发还", "given back"),
         "08": ("转入", "transferred in"),
         "09": ("变更", "changed"),
+        "x-00": ("撤回预定", "called off"),
+        "x-03": ("撤销", "withdrawn"),
+        "x-05": ("宣告失效", "declared void"),
+        "x-06": ("办理转出", "transferred out"),
+        "x-07": ("吊销", "revoked"),
+        "x-99": ("其他", "changed otherwise"),
     }
 )
-"""Operations on a certificate by code: 中文, English."""
+"""Operations on a certificate by code: 中文, English. The standard's table has no code for those
+that begin with `x-`; theirs end in the code of the state they lead to."""
 
 
 class StatusList:

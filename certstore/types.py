@@ -7,10 +7,10 @@ personal data without a mask) is checked here. All faults of a file are named at
 
 from __future__ import annotations
 
-import re
+import hashlib
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,18 +18,20 @@ from typing import Any, Final
 
 import jsonschema_rs
 import orjson
-from stdnum.cn import uscc
 
 from certstore.certificate_type import (
-    LINEAR,
     CertificateType,
+    ChangeNote,
     FieldDefinition,
+    Retention,
     Sensitivity,
+    Template,
     Title,
-    Validity,
 )
+from certstore.definition_checks import as_json, sense_faults
 from certstore.errors import Fault, TypeDefinitionError
 from certstore.holders import STANDARD, HolderIdType
+from certstore.validity import Period, Validity, ValidityRule
 
 __all__ = [
     "CertificateType",
@@ -37,11 +39,22 @@ __all__ = [
     "Sensitivity",
     "Title",
     "Validity",
+    "canonical_text",
+    "digest_of",
     "load_types",
     "read_type",
+    "sample_texts",
+    "says_the_same",
 ]
 
-_LOCAL: Final = re.compile(r"x-[a-z0-9]+(-[a-z0-9]+)*")
+MOST_BYTES: Final = 262_144
+"""Of one definition."""
+
+_INVALID: Final = (
+    "definition-invalid",
+    "证照类型定义有误",
+    "the definition of a certificate type is wrong",
+)
 _DEFAULT_MASK: Final = {"public": "none", "internal": "none", "personal": "first1last1"}
 
 
@@ -74,31 +87,63 @@ def load_types(directory: Path | None = None) -> Mapping[str, CertificateType]:
     return types
 
 
+def sample_texts() -> list[str]:
+    """The texts of the three sample definitions that come with this library."""
+    home = Path(str(files("certstore") / "definitions"))
+    return [canonical_text(path.read_bytes().decode()) for path in sorted(home.glob("*.toml"))]
+
+
+def canonical_text(text: str) -> str:
+    """A definition's text without byte order mark, with LF line ends and one at its end."""
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return lines.rstrip("\n") + "\n"
+
+
+def digest_of(text: str) -> str:
+    """SHA-256 of a definition's text in UTF-8, hexadecimal: what `sha256sum` says of the file."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def says_the_same(one: str, other: str) -> bool:
+    """Whether two sound definitions differ in comments and layout at most."""
+    parsed = (as_json(tomllib.loads(text)) for text in (one, other))
+    return len({orjson.dumps(document, option=orjson.OPT_SORT_KEYS) for document in parsed}) == 1
+
+
 def read_type(content: bytes, *, where: str) -> CertificateType:
     """The certificate type that a definition file's `content` defines; `where` names the file.
 
     Raises TypeDefinitionError (code `definition-invalid`) with every fault.
     """
-    try:
-        document = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        _raise_if_any([Fault(where, "not-toml", "不是有效的TOML文件", "not a TOML file")])
-        raise AssertionError from None
-    faults = list(_form_faults(document, where))
-    _raise_if_any(faults)
-    faults = list(_sense_faults(document, where))
-    _raise_if_any(faults)
+    document = _parsed(content, where)
+    _raise_if_any(list(_form_faults(document, where)))
+    _raise_if_any(list(sense_faults(document, where)))
     return _build(document)
+
+
+def _parsed(content: bytes, where: str) -> dict[str, Any]:
+    fault = Fault(where, "not-toml", "不是有效的TOML文件", "not a TOML file")
+    if len(content) > MOST_BYTES:
+        fault = Fault(where, "too-large", f"超过{MOST_BYTES}字节", f"more than {MOST_BYTES} bytes")
+    else:
+        try:
+            document: dict[str, Any] = as_json(tomllib.loads(content.decode("utf-8")))
+            return document
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            pass
+        except (ValueError, RecursionError):
+            fault = Fault(
+                where,
+                "not-json",
+                "含JSON无法表示的数值，或嵌套过深",
+                "holds a number that JSON cannot carry, or is nested too deep",
+            )
+    raise TypeDefinitionError(*_INVALID, [fault])
 
 
 def _raise_if_any(faults: list[Fault]) -> None:
     if faults:
-        raise TypeDefinitionError(
-            "definition-invalid",
-            "证照类型定义有误",
-            "the definition of a certificate type is wrong",
-            faults,
-        )
+        raise TypeDefinitionError(*_INVALID, faults)
 
 
 @cache
@@ -116,91 +161,6 @@ def _form_faults(document: Mapping[str, Any], where: str) -> Iterable[Fault]:
             "不符合定义文件的格式",
             f"not of the form a definition has ({error.message[:200]})",
         )
-
-
-def _sense_faults(document: Mapping[str, Any], where: str) -> Iterable[Fault]:
-    if not uscc.is_valid(document["defined_by"]):
-        yield _uscc_fault(f"{where}#defined_by")
-    if document["code"][:18] != document["defined_by"]:
-        yield Fault(
-            f"{where}#code",
-            "code",
-            "类型代码应以制定机构的统一社会信用代码开头",
-            "the type code begins with the code of the defining body",
-        )
-    issuers = document["issuers"]
-    for position, issuer in enumerate(issuers if isinstance(issuers, list) else ()):
-        if not uscc.is_valid(issuer):
-            yield _uscc_fault(f"{where}#issuers/{position}")
-    yield from _holder_faults(document["holder_ids"], where)
-    yield from _field_faults(document["fields"], where)
-
-
-def _uscc_fault(field: str) -> Fault:
-    return Fault(
-        field, "uscc", "统一社会信用代码校验不符", "not a valid unified social credit code"
-    )
-
-
-def _holder_faults(listed: list[Mapping[str, Any]], where: str) -> Iterable[Fault]:
-    for code, times in Counter(one["code"] for one in listed).items():
-        if times > 1:
-            yield Fault(f"{where}#holder_ids/{code}", "repeated", "重复", "named twice")
-    for one in listed:
-        at = f"{where}#holder_ids/{one['code']}"
-        local = _LOCAL.fullmatch(one["code"]) is not None
-        if not local and one["code"] not in STANDARD:
-            yield Fault(
-                at,
-                "holder-id-type",
-                "未知的证件类型；本地类型以x-开头",
-                "an unknown kind of id; local ones begin with x-",
-            )
-        if local and not {"pattern", "title"} <= one.keys():
-            yield Fault(
-                at,
-                "holder-id-type",
-                "本地证件类型须有名称和格式",
-                "a local kind of id has a title and a pattern",
-            )
-        if not local and "pattern" in one:
-            yield Fault(
-                at,
-                "holder-id-type",
-                "标准证件类型不得另定格式",
-                "a standard kind keeps its pattern",
-            )
-        if "pattern" in one and not _compiles(one["pattern"]):
-            yield Fault(f"{at}/pattern", "pattern", "正则表达式有误", "not a regular expression")
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True
-
-
-def _field_faults(listed: list[Mapping[str, Any]], where: str) -> Iterable[Fault]:
-    for name, times in Counter(one["name"] for one in listed).items():
-        if times > 1:
-            yield Fault(f"{where}#fields/{name}", "repeated", "字段重复", "two fields of one name")
-    for one in listed:
-        at = f"{where}#fields/{one['name']}"
-        try:
-            jsonschema_rs.validator_for(
-                one["schema"], validate_formats=True, pattern_options=LINEAR
-            )
-        except (ValueError, TypeError, jsonschema_rs.ValidationError):
-            yield Fault(f"{at}/schema", "schema", "JSON Schema有误", "not a JSON Schema")
-        if one["sensitivity"] == "personal" and one.get("mask") == "none":
-            yield Fault(
-                f"{at}/mask",
-                "mask",
-                "个人信息必须遮蔽",
-                "personal data has a mask other than none",
-            )
 
 
 def _build(document: Mapping[str, Any]) -> CertificateType:
@@ -225,7 +185,48 @@ def _build(document: Mapping[str, Any]) -> CertificateType:
             )
             for one in document["fields"]
         ),
-        validity=document["validity"],
+        validity=_validity(document["validity"]),
+        template=_template(document.get("template", {})),
+        retention=Retention(**document.get("retention", {})),
+        description=_title(document.get("description")),
+        change=_change(document.get("change")),
+    )
+
+
+def _template(stated: Mapping[str, Any]) -> Template:
+    return Template(
+        orientation=stated.get("orientation"),
+        colour=stated.get("colour"),
+        ink=stated.get("ink"),
+        large=tuple(stated.get("large", ())),
+        wide=tuple(stated.get("wide", ())),
+    )
+
+
+def _title(text: Mapping[str, str] | None) -> Title | None:
+    return None if text is None else Title(text["zh"], text["en"])
+
+
+def _change(stated: Mapping[str, Any] | None) -> ChangeNote | None:
+    if stated is None:
+        return None
+    return ChangeNote(
+        Title(**stated["summary"]), stated.get("breaking", False), _title(stated.get("reason"))
+    )
+
+
+def _validity(stated: str | Mapping[str, Any]) -> ValidityRule:
+    if isinstance(stated, str):
+        return ValidityRule(kind=stated)  # type: ignore[arg-type]  # one of them by the schema
+    renewal = stated.get("renewal", {})
+    return ValidityRule(
+        kind=stated["kind"],
+        length=Period(**stated["length"]) if "length" in stated else None,
+        longest=Period(**stated["longest"]) if "longest" in stated else None,
+        until=date.fromisoformat(stated["until"]) if "until" in stated else None,
+        ends=stated.get("ends", "day-before"),
+        renew_from_days_before=renewal.get("from_days_before"),
+        renew_until_days_after=renewal.get("until_days_after"),
     )
 
 

@@ -243,7 +243,7 @@ def _type_key(vct: Any) -> str | None:
 def _validity(claims: Mapping[str, Any], at: datetime) -> Part:
     begins, ends, issued = claims.get("nbf"), claims.get("exp"), claims.get("iat")
     moment = at.timestamp()
-    if not {type(begins), type(ends), type(issued)} <= _TIMES:
+    if not (type(begins) in _TIMES and type(ends) in _TIMES and type(issued) in _TIMES):
         return PARTS["validity-not-stated"]
     if issued is not None and issued > moment + _SKEW:
         return PARTS["issued-in-future"]

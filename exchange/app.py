@@ -25,6 +25,7 @@ from exchange.items.routes import router as items
 from exchange.lookups.routes import BATCH, SINGLE, LookupDoor, openapi_paths
 from exchange.migrating import missing_migrations
 from exchange.observing import Observed, configure_logging, metrics
+from exchange.presentations.routes import router as presentations
 from exchange.registers.routes import router as registers
 from exchange.settings import load_settings
 from exchange.tokens.routes import router as tokens
@@ -85,6 +86,7 @@ def create_framework(hub: Hub) -> FastAPI:
     problems.install(app)
     for router in (
         tokens, items, certificates, registers, cases, authorizations, applicants, audit,
+        presentations,
     ):  # fmt: skip
         app.include_router(router)
     _operations(app)

@@ -257,15 +257,15 @@ def prove_record(
 def _log_of(embedded: bool, var: Path) -> Iterator[tuple[str, str]]:
     """Address of the log's database and the log's public key."""
     from exchange.demo.borrowing import embedded_environment
-    from exchange.keys import load_keyring
+    from exchange.keys import load_log_key
     from exchange.settings import load_settings
 
     with embedded_environment(var) if embedded else nullcontext():
         settings = load_settings()
-        keys = load_keyring(
+        log_key = load_log_key(
             settings.keys_dir, settings.keys_passphrase.get_secret_value(), settings.log_origin
         )
-        yield settings.database_url.get_secret_value(), keys.log.verifier.vkey
+        yield settings.database_url.get_secret_value(), log_key.verifier.vkey
 
 
 @app.command("department")

@@ -23,9 +23,14 @@ from exchange.errors import SettingsFault
 from exchange.governance.service import Publishing
 from exchange.governance.snapshot import Governance
 from exchange.items.service import Items
-from exchange.keys import Keyring, load_keyring
+from exchange.keyring.opening import KeyOpener
+from exchange.keyring.service import Keyring
+from exchange.keys import load_log_key
 from exchange.lookups.batch import LookupBatches
 from exchange.migrating import missing_migrations
+from exchange.presentations.binding import Binding
+from exchange.presentations.nonces import Nonces
+from exchange.presentations.service import Presentations
 from exchange.registers.service import Registers
 from exchange.settings import Settings, load_settings
 from exchange.tokens.access_tokens import AccessTokens
@@ -53,6 +58,8 @@ class Hub:
     authorizations: Authorizations
     applicants: Applicants
     lookups: LookupBatches
+    presentations: Presentations
+    binding: Binding
     audit: Audit
 
 
@@ -62,12 +69,13 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
     Raises:
         SettingsFault: the keys cannot be used.
     """
-    keys = load_keyring(
+    log_key = load_log_key(
         settings.keys_dir, settings.keys_passphrase.get_secret_value(), settings.log_origin
     )
     engine = make_engine(settings.database_url.get_secret_value())
-    log = Log(settings.log_origin, keys.log)
+    log = Log(settings.log_origin, log_key)
     work: UnitOfWork[Any, Any] = UnitOfWork(engine, log, clock)
+    keys = Keyring(work, KeyOpener.of(settings), log_key)
     governance = Governance(load_types())
     access = Access(governance, work)
     issuer = settings.public_url.rstrip("/")
@@ -109,6 +117,8 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
             holder_hmac_key=holder_key,
             most_waiting=settings.queue_max_lookups,
         ),
+        presentations=Presentations(work, access, clock, certificates, key=holder_key),
+        binding=Binding(work, clock, certificates, keys, Nonces(holder_key), audience=issuer),
         audit=Audit(work, access),
     )
 

@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     public_url: Annotated[str, Field(description="the address the hub is reached at")]
     keys_dir: Annotated[Path, Field(description="folder of the encrypted key files")]
     keys_passphrase: Annotated[SecretStr, Field(min_length=12)]
+    pkcs11_module: Annotated[Path | None, Field(description="PKCS #11 library")] = None
+    pkcs11_token: Annotated[str | None, Field(description="label of the token")] = None
+    pkcs11_pin: Annotated[SecretStr | None, Field(description="its user's PIN")] = None
+    pkcs11_pin_file: Annotated[Path | None, Field(description="or the file it stands in")] = None
     holder_key: Annotated[SecretStr, Field(description="hex, 32 bytes: HMAC key for holder ids")]
     log_origin: Annotated[str, Field(description="name of the log (C2SP tlog-checkpoint origin)")]
     objects_dir: Path | None = None
@@ -68,6 +72,18 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"[^\s+]{1,200}", value):
             raise ValueError("must be a name without spaces or plus signs, such as hub.example/log")
         return value
+
+    @model_validator(mode="after")
+    def _names_a_whole_token(self) -> Settings:
+        pins = [name for name in ("pkcs11_pin", "pkcs11_pin_file") if getattr(self, name)]
+        if self.pkcs11_module is None and (pins or self.pkcs11_token):
+            raise ValueError("YICI_PKCS11_MODULE is needed with the other YICI_PKCS11_ settings")
+        if self.pkcs11_module is not None and not (self.pkcs11_token and len(pins) == 1):
+            raise ValueError(
+                "YICI_PKCS11_MODULE also needs YICI_PKCS11_TOKEN and either YICI_PKCS11_PIN "
+                "or YICI_PKCS11_PIN_FILE"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_one_object_store(self) -> Settings:

@@ -38,6 +38,15 @@ KINDS: Final[Mapping[str, Kind]] = {
     "suspend": Kind("证照暂扣", "certificate suspended", (*_CERTIFICATE, "reason")),
     "restore": Kind("暂扣发还", "certificate restored", _CERTIFICATE),
     "revoke": Kind("证照撤销", "certificate revoked", (*_CERTIFICATE, "reason")),
+    "certificate-bound": Kind(
+        "绑定持有人密钥", "certificate bound to its holder's key", (*_CERTIFICATE, "key", "result")
+    ),
+    "presentation-made": Kind(
+        "生成用证码", "one-time code made", ("authorization", "certificates", "fields", "outcome")
+    ),
+    "presentation-withdrawn": Kind(
+        "撤回用证码", "one-time code withdrawn", ("authorization", "outcome")
+    ),
     "verification": Kind("证照核验", "certificate file verified", ("outcome",)),
     "pull-requested": Kind("请求归集登记簿", "register pull requested", (*_ASKED, "source")),
     "pull": Kind("登记簿归集", "register pulled", (*_ASKED, "source", "count")),

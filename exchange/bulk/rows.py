@@ -66,6 +66,12 @@ def read_rows(
             yield _object(content, lines.at, number)
 
 
+def columns_of(file: BinaryIO) -> list[str]:
+    """The columns that a CSV file names. Raises BadRequest."""
+    file.seek(0)
+    return _columns(file)[0]
+
+
 def read_lines(file: BinaryIO, *, number: int = 0, offset: int = 0) -> Iterator[tuple[Row, bytes]]:
     """Lines that are no objects: each row with its bytes, empty where the line is too long."""
     file.seek(offset)

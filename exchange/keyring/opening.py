@@ -11,6 +11,7 @@ from pathlib import Path
 
 from certstore.errors import KeyFault
 from certstore.keys import Es256Signer, Signer, load_signer
+from exchange.errors import SettingsFault
 from exchange.keyring.records import OWN, KeyPlace
 from exchange.settings import Settings
 
@@ -37,7 +38,7 @@ class KeyOpener:
             settings.keys_passphrase.get_secret_value().encode(),
             settings.pkcs11_module,
             settings.pkcs11_token,
-            settings.pkcs11_pin.get_secret_value() if settings.pkcs11_pin else None,
+            _pin_of(settings),
         )
 
     def open(self, place: KeyPlace) -> Signer:
@@ -57,18 +58,27 @@ class KeyOpener:
             )
         return signer
 
-    def make(self, place: KeyPlace) -> Signer:
-        """A new key in a place where none is yet. Raises KeyFault, also ``key-exists``."""
-        if place.kind == "pkcs11":
-            from certstore.pkcs11 import Pkcs11Signer
+    def make(self, owner: str, kind: str, number: int) -> tuple[Signer, KeyPlace]:
+        """A new key of an owner, its ``number``-th, and where it lies.
 
-            return Pkcs11Signer.generate(*self._token(), place.label)
-        path = self._path(place)
-        if path.exists():
-            raise KeyFault("key-exists", "该处已有密钥文件", "there is a key file already")
-        signer = Es256Signer.generate()
-        signer.save(path, self.passphrase)
-        return signer
+        A file is named by its kid; a token's key by owner and number, the next one where that
+        is taken. Raises KeyFault.
+        """
+        if kind == "file":
+            signer = Es256Signer.generate()
+            place = KeyPlace(kind, f"{plain_place(owner).label}/{signer.kid}")
+            signer.save(self._path(place), self.passphrase)
+            return signer, place
+        from certstore.pkcs11 import Pkcs11Signer
+
+        while True:
+            label = f"yici-{owner}-{number}"
+            try:
+                return Pkcs11Signer.generate(*self._token(), label), KeyPlace(kind, label)
+            except KeyFault as fault:
+                if fault.code != "key-exists":
+                    raise
+                number += 1
 
     def found(self) -> dict[str, KeyPlace]:
         """The keys of the folder that bear their owner's plain name, by owner."""
@@ -100,8 +110,12 @@ def plain_place(owner: str) -> KeyPlace:
     return KeyPlace("file", owner if owner in OWN else f"{FOLDER}/{owner}")
 
 
-def next_place(owner: str, number: int, *, kind: str = "file") -> KeyPlace:
-    """Where an owner's key of that number lies."""
-    if kind == "pkcs11":
-        return KeyPlace(kind, f"yici-{owner}-{number}")
-    return KeyPlace(kind, f"{plain_place(owner).label}/{number}")
+def _pin_of(settings: Settings) -> str | None:
+    if settings.pkcs11_pin is not None:
+        return settings.pkcs11_pin.get_secret_value()
+    if settings.pkcs11_pin_file is None:
+        return None
+    try:
+        return settings.pkcs11_pin_file.read_text("utf-8").strip()
+    except (OSError, ValueError):
+        raise SettingsFault(("YICI_PKCS11_PIN_FILE: cannot be read",)) from None

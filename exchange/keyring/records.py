@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import reduce
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from cryptography import x509
 
@@ -48,7 +47,7 @@ class KeyEvent:
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """One key of an owner. ``made_at`` is None for a key found in a folder: nobody wrote down
-    when it was made. ``certificate`` is its newest one under the root in use."""
+    when it was made. ``certificates`` are those under the root in use, the newest last."""
 
     kid: str
     owner: str
@@ -56,7 +55,12 @@ class SigningKey:
     place: KeyPlace
     made_at: datetime | None
     events: Sequence[KeyEvent] = ()
-    certificate: x509.Certificate | None = None
+    certificates: Sequence[x509.Certificate] = ()
+
+    @property
+    def certificate(self) -> x509.Certificate | None:
+        """The certificate that counts, None for a key that the root has not certified."""
+        return self.certificates[-1] if self.certificates else None
 
     @property
     def retired_at(self) -> datetime | None:
@@ -126,8 +130,3 @@ class KeyRegister:
     def find_active(self, owner: str) -> SigningKey | None:
         """The one key that signs for an owner."""
         return next((key for key in self.of(owner) if key.state == "active"), None)
-
-
-def as_mapping(keys: Iterable[SigningKey]) -> dict[str, SigningKey]:
-    """Keys by their kid."""
-    return reduce(lambda known, key: {**known, key.kid: key}, keys, dict[str, Any]())

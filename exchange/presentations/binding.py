@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
 
-from certstore.errors import KeyBindingError, KeyFault
+from certstore.errors import KeyFault
 from certstore.identifiers import CertificateIdentifier
 from certstore.keys import Signer
-from certstore.possession import check_possession
+from certstore.possession import check_possession, claimed_nonce
 from certstore.presentation import bind
 from certstore.public_keys import thumbprint
 from exchange.access import Permitted
@@ -77,16 +77,17 @@ class Binding:
 
         Raises:
             NotFound: the applicant holds no such certificate.
-            Conflict: it is not in force, or a newer version replaced it; too many copies today;
-                the issuer's key cannot be used.
+            Conflict: it is not in force, or a newer version replaced it; the nonce is stale; too
+                many copies today; the issuer's key cannot be used.
             KeyFault, JwsError, KeyBindingError: the key or the proof does not hold.
         """
         # 1. What is to be bound, and whether the key is the applicant's.
         now = self._clock.now()
         certificate = get_own_in_force(self._certificates, permitted, identifier)
-        nonce = check_possession(proof, jwk, audience=self._audience, at=now)
+        nonce = claimed_nonce(proof)
         if not self._nonces.is_good(nonce, permitted.caller.subject, now):
             raise _stale_nonce()
+        check_possession(proof, jwk, audience=self._audience, at=now)
         with self._work.read() as connection:
             made = count_bound_copies(connection, permitted.holder_key, now - timedelta(days=1))
         if made >= MOST_A_DAY:
@@ -150,10 +151,9 @@ def jws_digest(credential: str) -> bytes:
     return sha256(credential.partition("~")[0].encode("utf-8", "replace")).digest()
 
 
-def _stale_nonce() -> KeyBindingError:
-    return KeyBindingError(
-        "nonce-not-usable",
-        "随机数不是本枢纽给您的、已过期或已被使用；请重新获取",
-        "the nonce was not given to you, has expired or was used; get another",
-        field="proof",
+def _stale_nonce() -> Conflict:
+    return Conflict(
+        "随机数不是本枢纽给您的、已过期或已被使用；请重新获取。",
+        "The nonce was not given to you, has expired or was used; get another.",
+        members={"reason": "nonce-not-usable"},
     )

@@ -17,6 +17,7 @@ from exchange.lookups.routes import single
 from exchange.lookups.schemas import BasisIn, LookupIn, LookupOut, PurposeIn
 from exchange.presentations.schemas import (
     EXAMPLE_JWK,
+    EXAMPLE_PROOF,
     BindIn,
     MadeOut,
     NonceOut,
@@ -69,9 +70,7 @@ def bind_certificate(
     hub: HubOf,
     permitted: _Binding,
     identifier: IdentifierPath,
-    wanted: Annotated[
-        BindIn, Body(examples=[{"jwk": EXAMPLE_JWK, "proof": "eyJhbGciOiJFUzI1NiIs….….…"}])
-    ],
+    wanted: Annotated[BindIn, Body(examples=[{"jwk": EXAMPLE_JWK, "proof": EXAMPLE_PROOF}])],
 ) -> Response:
     """A copy of the newest version, signed anew. Shown with key binding, it proves its holder."""
     own = CertificateIdentifier.parse(identifier)

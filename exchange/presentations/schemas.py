@@ -18,9 +18,15 @@ from exchange.presentations.service import LONGEST, Made
 EXAMPLE_JWK = {
     "kty": "EC",
     "crv": "P-256",
-    "x": "TCAER19Zvu3OHF4j4W4vfSVoHIP1ILilDls7vCeGemc",
-    "y": "ZxjiWWbZMQGHVWKVQ4hbSIirsVfuecCE6t4jT9F2HZQ",
+    "x": "94Pu8QP5MIHW77lAEbvc655Q3xvf2LB6SdNsZ85UWGs",
+    "y": "2GiEjdvIC41DPfe0a6w1HhIHFcZWdmUjVEOE-HFqTDI",
 }
+EXAMPLE_PROOF = (
+    "eyJhbGciOiJFUzI1NiIsImtpZCI6Il9WaE4tNmhZN0Z2ZUR5bGhHRnRMel9ZUkpzN2U2ZGVad2VHSWxMWThGY0ki"
+    "LCJ0eXAiOiJvcGVuaWQ0dmNpLXByb29mK2p3dCJ9.eyJhdWQiOiJodHRwOi8vaHViLnRlc3QiLCJpYXQiOjE3ODA"
+    "yNzIwMDAsIm5vbmNlIjoiYm05dVkyVSJ9.NIc5XECATSpI7UioW6SImMj7cN6oJZoFnnCD8fS0JyPLNfE0hlLvGs"
+    "Blx9zAkqbQYyGdvkvI_ZJqXcRl4z9aMA"
+)
 Identifier = Annotated[str, Field(min_length=1, max_length=300, examples=[IDENTIFIER])]
 
 

@@ -22,7 +22,7 @@ from exchange.certificates.signing import SigningHere
 from exchange.clock import SystemClock
 from exchange.database import make_engine
 from exchange.departments.records import Department
-from exchange.keys import load_keyring
+from exchange.keys import load_log_key
 from exchange.unit_of_work import UnitOfWork
 from tests.certificates.rows import enterprise
 from tests.hub import MARKET
@@ -50,8 +50,8 @@ class MortalSigning(SigningHere):
 
 def main() -> None:
     url, folder, passphrase, act, number = sys.argv[1:]
-    keys = load_keyring(Path(folder), passphrase, "hub.test/log")
-    work = UnitOfWork(make_engine(url), Log("hub.test/log", keys.log), SystemClock())
+    log_key = load_log_key(Path(folder), passphrase, "hub.test/log")
+    work = UnitOfWork(make_engine(url), Log("hub.test/log", log_key), SystemClock())
     issuing_module.CHUNK = 1000  # type: ignore[misc]
     issuing = Issuing(work, SystemClock(), Places("http://hub.test"), bytes.fromhex("5a" * 32))
     signing = MortalSigning(
