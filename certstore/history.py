@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import orjson
 
+from certstore.base64url import b64url_decode
 from certstore.errors import CertstoreError, JwsError
 from certstore.identifiers import CertificateIdentifier
 from certstore.issue import TYP as CREDENTIAL_TYP
@@ -24,6 +25,7 @@ from certstore.issue import start_of_day
 from certstore.jws import read_header, sign_compact, verify_compact
 from certstore.keys import Signer
 from certstore.life_cycle import (
+    FIRST,
     ISSUE,
     ISSUING,
     TRANSITIONS,
@@ -199,6 +201,8 @@ def verify_history(statements: Sequence[str], trust: TrustAnchors) -> VerifiedHi
     if faults:
         return VerifiedHistory(tuple(found), tuple(faults))
     last_days = {each.version: each.last_day for each in found if each.operation in ISSUING}
+    if found[0].operation not in FIRST or found[0].version != 1:
+        faults.append(_fault(0, "impossible"))
     for position in range(1, len(found)):
         if not _was_possible(found[:position], found[position], last_days):
             faults.append(_fault(position, "impossible"))
@@ -245,8 +249,6 @@ def _opened(text: str, trust: TrustAnchors) -> Statement:
 
 
 def _claims(token: bytes) -> Mapping[str, Any]:
-    from certstore.base64url import b64url_decode
-
     claims = parse_json(b64url_decode(token.split(b".")[1], field="payload"), field="payload")
     if not isinstance(claims, dict):
         raise JwsError("malformed", "内容不是对象", "the payload is not an object", field="payload")
@@ -357,10 +359,4 @@ def _was_possible(
         )
     except ImpossibleTransition:
         return False
-    return condition_matches(event)
-
-
-def condition_matches(event: Statement) -> bool:
-    """Whether an event states the state that its operation leads to."""
-    rule = TRANSITIONS.get(event.operation)
-    return rule is not None and rule[1].state.code == event.state
+    return TRANSITIONS[event.operation][1].state.code == event.state

@@ -55,7 +55,7 @@ def _matches_in_linear_time(pattern: str) -> Callable[[str], bool]:
     validator = jsonschema_rs.Draft202012Validator(
         {"pattern": f"^(?:{pattern})$"}, pattern_options=jsonschema_rs.RegexOptions()
     )
-    return validator.is_valid  # type: ignore[no-any-return]
+    return validator.is_valid
 
 
 _CHECKS: Final[Mapping[str, Callable[[str], bool]]] = {

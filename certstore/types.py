@@ -42,6 +42,7 @@ __all__ = [
     "canonical_text",
     "digest_of",
     "load_types",
+    "read_published",
     "read_type",
     "sample_texts",
     "says_the_same",
@@ -119,6 +120,14 @@ def read_type(content: bytes, *, where: str) -> CertificateType:
     _raise_if_any(list(_form_faults(document, where)))
     _raise_if_any(list(sense_faults(document, where)))
     return _build(document)
+
+
+def read_published(text: str) -> CertificateType:
+    """The certificate type of a definition that was checked when it was published.
+
+    Rules that came later do not hold against it. Raises TypeDefinitionError for what is no TOML.
+    """
+    return _build(_parsed(text.encode(), "definition"))
 
 
 def _parsed(content: bytes, where: str) -> dict[str, Any]:

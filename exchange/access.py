@@ -27,7 +27,8 @@ class Caller:
     """Who stands behind a request: a department's system, or an applicant.
 
     ``key`` is the RFC 7638 thumbprint of the key that proved a system's identity.
-    ``holder_key`` is the HMAC of the applicant's holder id.
+    ``holder_key`` is the HMAC of the applicant's holder id. ``token_key`` is the kid of the key
+    that signed the access token.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Caller:
     scopes: frozenset[str]
     key: str | None = None
     holder_key: bytes | None = None
+    token_key: str | None = None
 
 
 class Permitted:

@@ -33,7 +33,6 @@ from exchange.presentations.nonces import Nonces
 from exchange.presentations.service import Presentations
 from exchange.registers.service import Registers
 from exchange.settings import Settings, load_settings
-from exchange.tokens.access_tokens import AccessTokens
 from exchange.tokens.service import Tokens
 from exchange.unit_of_work import UnitOfWork
 
@@ -93,7 +92,7 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
             work,
             governance,
             clock,
-            AccessTokens(issuer, keys.tokens),
+            keys,
             issuer=issuer,
             seconds=settings.access_token_seconds,
             holder_hmac_key=holder_key,
@@ -105,13 +104,13 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
         cases=Cases(
             work, governance, access, clock, object_store(settings), holder_hmac_key=holder_key
         ),
-        authorizations=Authorizations(work, governance, access, clock, keys.answers, issuer=issuer),
+        authorizations=Authorizations(work, governance, access, clock, keys, issuer=issuer),
         applicants=Applicants(work, governance),
         lookups=LookupBatches(
             engine,
             governance,
             log,
-            keys.answers,
+            keys,
             clock,
             issuer=issuer,
             holder_hmac_key=holder_key,

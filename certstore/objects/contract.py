@@ -71,10 +71,16 @@ class ObjectStore(Protocol):
         ...
 
     def put(
-        self, content: bytes | BinaryIO, media_type: str, *, retain_until: datetime | None = None
+        self,
+        content: bytes | BinaryIO,
+        media_type: str,
+        *,
+        retain_until: datetime | None = None,
+        afresh: bool = False,
     ) -> ObjectRef:
         """Keep `content` and say its name. Safe to repeat: the same bytes are one object, and a
-        later end of its retention counts.
+        later end of its retention counts. `afresh` writes them even where the store believes to
+        have them already, for a store that lost them without knowing.
 
         Raises ObjectError `bad-retention` for an end that is no aware time to come.
         """

@@ -73,7 +73,12 @@ class FolderStore:
                 probe.unlink(missing_ok=True)
 
     def put(
-        self, content: bytes | BinaryIO, media_type: str, *, retain_until: datetime | None = None
+        self,
+        content: bytes | BinaryIO,
+        media_type: str,
+        *,
+        retain_until: datetime | None = None,
+        afresh: bool = False,
     ) -> ObjectRef:
         # 1. Write to a temporary file while hashing: the name is known only at the end.
         # 2. fsync the file, so that its bytes are there before its name is.
@@ -90,7 +95,7 @@ class FolderStore:
                     if until is not None:
                         _check_to_come(until, temporary)
                         self._lengthen(path, until)
-                    if self._holds(path):
+                    if not afresh and self._holds(path):
                         os.utime(path)
                     else:
                         temporary.replace(path)

@@ -114,7 +114,12 @@ class S3Store:
                 raise no_lock()
 
     def put(
-        self, content: bytes | BinaryIO, media_type: str, *, retain_until: datetime | None = None
+        self,
+        content: bytes | BinaryIO,
+        media_type: str,
+        *,
+        retain_until: datetime | None = None,
+        afresh: bool = False,
     ) -> ObjectRef:
         until = None if retain_until is None else check_retention(retain_until)
         with SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
@@ -124,7 +129,7 @@ class S3Store:
                 digest.update(chunk)
                 size += spool.write(chunk)
             ref = ObjectRef(digest.hexdigest(), size)
-            found = self._ask(ref.sha256)
+            found = None if afresh else self._ask(ref.sha256)
             present = None if found is None else _state(ref.sha256, found)
             if present is None or not self._has_whole(present, ref, _answered_at(found)):
                 self._upload(spool, ref, media_type, until)

@@ -54,7 +54,7 @@ class Authorizations:
         governance: Governance,
         access: Access,
         clock: Clock,
-        signer: Signer,
+        keys: AnswerKeys,
         *,
         issuer: str,
     ) -> None:
@@ -62,7 +62,7 @@ class Authorizations:
         self._governance = governance
         self._access = access
         self._clock = clock
-        self._signer = signer
+        self._keys = keys
         self._issuer = issuer
 
     def request(self, permitted: Permitted, case: UUID, asked: Sequence[Asked]) -> list[Told]:
@@ -143,7 +143,7 @@ class Authorizations:
         granted = self._narrowed(permitted, asked, fields, uses, days)
         # 2. Sign outside any transaction.
         words = _in_words(granted, snapshot)
-        artefact = sign_grant(granted, words.consent, self._signer, issuer=self._issuer)
+        artefact = sign_grant(granted, words.consent, self._keys.answers, issuer=self._issuer)
         granted = replace(granted, artefact=artefact)
         # 3. Decide, unless somebody did so in the meantime; then the signature goes nowhere.
         with self._work.begin() as work:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from certstore.issue import CIVIL_UTC_OFFSET
+from certstore.history import BY_REGISTER, statement_of_credential
+from certstore.issue import CIVIL_UTC_OFFSET, start_of_day
+from certstore.life_cycle import FIRST, ISSUE, ISSUING, Timeline, timeline
 from certstore.status import State
 
 _CIVIL: Final = timedelta(seconds=CIVIL_UTC_OFFSET)
+AS_REGISTERED: Final = "as-registered"
+AS_STATED: Final = "登记簿载明 · As stated in the register"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One issued version."""
+    """One issued version. ``effective_at`` is when it takes over, None where at its issue."""
 
     issuer: str
     type_code: str
@@ -109,6 +113,7 @@ class Certificate:
     source_hash: str
     credential: str = field(repr=False)
     batch: UUID
+    effective_at: datetime | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -118,7 +123,11 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened to a certificate; ``sequence`` counts from 1."""
+    """One thing that happened to a certificate; ``sequence`` counts from 0, its first issue.
+
+    ``statement`` is the compact JWS by which the issuer says so; ``withdraws`` the sequence of
+    the planned event that is called off, ``related`` the identifier of another certificate.
+    """
 
     sequence: int
     version: int
@@ -129,6 +138,15 @@ class Event:
     legal_ground: str | None
     recorded_at: datetime
     recorded_by: str
+    reason_code: str = AS_REGISTERED
+    withdraws: int | None = None
+    related: str | None = None
+    statement: str | None = field(default=None, repr=False)
+
+    @property
+    def by_register(self) -> bool:
+        """Whether it repeats what the issuer's register states."""
+        return self.recorded_by.startswith(BY_REGISTER)
 
 
 def civil_day(at: datetime) -> date:
@@ -136,13 +154,53 @@ def civil_day(at: datetime) -> date:
     return (at + _CIVIL).date()
 
 
-def state_of(certificate: Certificate, newest: int, latest: Event | None, now: datetime) -> State:
-    """The state of one version: the last event's, ended by a later version or by the calendar.
+def beginning_of(day: date) -> datetime:
+    """The first instant of a civil day."""
+    return datetime.fromtimestamp(start_of_day(day), UTC)
 
-    A superseded version is void (失效), whatever became of the certificate since.
+
+def whole_history(versions: Sequence[Certificate], events: Sequence[Event]) -> list[Event]:
+    """The events with the first issue, which a register's certificate has no row for, and each
+    with its statement: of what a register states it is the version's own credential.
+
+    ``versions`` from the first one on.
     """
-    if certificate.version != newest:
-        return State.EXPIRED
-    stated = State.from_code(latest.state) if latest else State.VALID
-    ended = certificate.valid_until is not None and certificate.valid_until < civil_day(now)
-    return State.EXPIRED if stated is State.VALID and ended else stated
+    found = list(events)
+    first = versions[0]
+    if not any(each.version == 1 and each.operation in FIRST for each in events):
+        found.insert(0, _first_issue(first))
+    credentials = {each.version: each.credential for each in versions}
+    return [
+        replace(each, statement=statement_of_credential(credentials[each.version]))
+        if each.statement is None and each.operation in ISSUING and each.version in credentials
+        else each
+        for each in found
+    ]
+
+
+def life_of(
+    versions: Sequence[Certificate], events: Sequence[Event], known_at: datetime | None = None
+) -> Timeline:
+    """How the certificate lived, as known now or at an earlier moment."""
+    last_days = {each.version: each.valid_until for each in versions}
+    return timeline(whole_history(versions, events), last_days, known_at=known_at)
+
+
+def state_of(life: Timeline, version: int, moment: datetime) -> State:
+    """The state of one version: 99 其他 before it takes over, 05 失效 once superseded."""
+    condition = life.condition_of(version, moment)
+    return condition.state if condition is not None else State.OTHER
+
+
+def _first_issue(certificate: Certificate) -> Event:
+    return Event(
+        sequence=0,
+        version=certificate.version,
+        operation=ISSUE,
+        state=State.VALID.code,
+        effective_at=beginning_of(certificate.issued_on),
+        reason=AS_STATED,
+        legal_ground=None,
+        recorded_at=certificate.issued_at,
+        recorded_by=BY_REGISTER,
+    )

@@ -116,6 +116,25 @@ class Keyring:
         """The departments that have, or ever had, a key."""
         return self.current().departments()
 
+    @property
+    def last(self) -> KeyRegister | None:
+        """The register as this process last read it, without asking the database."""
+        return self._register
+
+    def answering(self, revision: int) -> Signer:
+        """The key of answers as of a revision that was just read.
+
+        Raises:
+            KeyFault: there is none, or it cannot be opened.
+        """
+        return self.signer_at(self.known(revision) or self.current(), ANSWERS)
+
+    def refuses(self, token_key: str) -> bool:
+        """True where tokens of that key no longer open anything, by the register last read."""
+        register = self._register
+        key = register.keys.get(token_key) if register else None
+        return key is not None and key.state in ("compromised", "cut-off")
+
     def current(self) -> KeyRegister:
         """The register as of now, after asking the database for the revision."""
         with self._work.read() as connection:

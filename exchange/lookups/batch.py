@@ -86,7 +86,7 @@ class LookupBatches:
         engine: sa.Engine,
         governance: Governance,
         audit: Log,
-        signer: Signer,
+        keys: AnswerKeys,
         clock: Clock,
         *,
         issuer: str,
@@ -96,7 +96,7 @@ class LookupBatches:
         self._engine = engine
         self._governance = governance
         self._audit = audit
-        self._signer = signer
+        self._keys = keys
         self._clock = clock
         self._issuer = issuer
         self._holder_hmac_key = holder_hmac_key
@@ -203,9 +203,10 @@ class LookupBatches:
         cursor = connection.cursor()
         # 1. What governs, as of this instant.
         snapshot = self._snapshot(reading.revision(cursor))
+        signer = self._keys.answering(snapshot.revision)
         serving = []
         for unit in units:
-            if disabled(snapshot, unit.caller):
+            if disabled(snapshot, unit.caller) or self._refuses(unit.caller):
                 unit.outcome = Unauthenticated("应用系统已停用。", "The system has been disabled.")
             else:
                 serving.append(unit)
@@ -229,13 +230,13 @@ class LookupBatches:
         presented.use_codes(cursor, deciding.code_uses, now)
         appended = self._audit.append(cursor, [each.record for each in decided], now)
         connection.commit()
-        return _Committed(serving, decided, appended, now)
+        return _Committed(serving, decided, appended, now, signer)
 
     def _answer(self, committed: _Committed) -> None:
         """5. Only now may anything leave. What fails here stands in the log: it is not retried."""
         try:
             count_lookups(each.outcome for each in committed.decided)
-            self._sign(committed.units, committed.decided, committed.appended, committed.at)
+            self._sign(committed)
         except Exception as error:
             log.error("lookups committed but not answered", error=type(error).__name__)
             for unit in committed.units:
@@ -292,26 +293,24 @@ class LookupBatches:
 
     def _sign(
         self,
-        units: Sequence[Unit],
-        decided: Sequence[Decided],
-        appended: Appended,
-        now: datetime,
+        committed: _Committed,
     ) -> None:
+        appended = committed.appended
         proofs = receipts(appended)
         start = 0
-        for unit in units:
+        for unit in committed.units:
             end = start + len(unit.lookups)
-            own = tuple(decided[start:end])
+            own = tuple(committed.decided[start:end])
             index = appended.first_index + start
             unit.outcome = Answered(
                 ids=tuple(unit.ids),
                 decided=own,
                 indexes=range(index, index + len(own)),
                 answer=sign_answer(
-                    self._signer,
+                    committed.signer,
                     issuer=self._issuer,
                     audience=unit.caller.subject,
-                    issued_at=int(now.timestamp()),
+                    issued_at=int(committed.at.timestamp()),
                     request=unit.request,
                     result=digest(result_of_unit(own, index)),
                     origin=self._audit.origin,
@@ -322,6 +321,9 @@ class LookupBatches:
                 receipts=tuple(proofs[start:end]) if unit.with_receipts else (),
             )
             start = end
+
+    def _refuses(self, caller: Caller) -> bool:
+        return caller.token_key is not None and self._keys.refuses(caller.token_key)
 
     def _connected(self) -> psycopg2.extensions.connection:
         if self._connection is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -14,6 +15,7 @@ from typing import Any, Final
 from certstore.objects import ObjectStore
 from exchange.audit.records import prepare
 from exchange.clock import Clock
+from exchange.errors import HubError
 from exchange.stores.comparing import Examined, Measure, Pair, examine, side_by_side
 from exchange.stores.findings import Finding, Tally
 from exchange.stores.named import NamesObjects, named_anywhere, named_objects
@@ -77,7 +79,8 @@ class StoreCheck:
         try:
             self._compare(options, tally, report, reached)
         except BaseException:
-            self._record(act, "failed", tally)
+            with suppress(HubError):  # a log that cannot be reached either must not hide the cause
+                self._record(act, "failed", tally)
             raise
         self._record(act, "done", tally)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from tempfile import SpooledTemporaryFile
@@ -75,16 +74,12 @@ class Repair:
             return False
         with SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
             try:
-                for chunk in _whole(self.other, named.sha256):
+                for chunk in self.other.stream(named.sha256):
                     spool.write(chunk)
             except StoreFault:
                 raise
             except ObjectError:
                 return False
             spool.seek(0)
-            self.store.put(spool, named.media_type)  # type: ignore[arg-type]  # is binary
+            self.store.put(spool, named.media_type, afresh=True)  # type: ignore[arg-type]
         return True
-
-
-def _whole(store: ObjectStore, sha256: str) -> Iterator[bytes]:
-    yield from store.stream(sha256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, Final
@@ -15,8 +16,9 @@ from exchange.audit.records import prepare
 from exchange.clock import Clock
 from exchange.errors import HubError, Unauthenticated
 from exchange.governance.snapshot import Governance
+from exchange.keyring.service import Keyring
 from exchange.tokens import assertions, repository
-from exchange.tokens.access_tokens import AccessTokens
+from exchange.tokens.access_tokens import AccessTokens, UnknownKey
 from exchange.tokens.repository import Applicant
 from exchange.unit_of_work import UnitOfWork, Work
 
@@ -38,7 +40,7 @@ class Tokens:
         work: UnitOfWork[Any, Any],
         governance: Governance,
         clock: Clock,
-        access_tokens: AccessTokens,
+        keys: Keyring,
         *,
         issuer: str,
         seconds: int,
@@ -47,7 +49,8 @@ class Tokens:
         self._work = work
         self._governance = governance
         self._clock = clock
-        self._tokens = access_tokens
+        self._tokens = AccessTokens(issuer, keys)
+        self._keys = keys
         self._issuer = issuer
         self._seconds = seconds
         self._holder_hmac_key = holder_hmac_key
@@ -198,9 +201,14 @@ class Tokens:
         Raises:
             Unauthenticated: the token does not hold, or its system was disabled since.
         """
-        caller = self._tokens.read(token, self._clock.now())
+        now = self._clock.now()
+        # What no register could make good is refused before the database is asked.
+        with contextlib.suppress(UnknownKey):
+            self._tokens.read(token, now)
         with self._work.read() as connection:
             snapshot = self._governance.current(connection)
+            self._keys.at(snapshot.revision, connection)
+        caller = self._tokens.read(token, now)
         if disabled(snapshot, caller):
             raise Unauthenticated("应用系统已停用。", "The system has been disabled.")
         return caller

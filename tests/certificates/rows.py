@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from certstore.validity import ValidityRule
 from exchange.certificates.issuing import Issuing
 from exchange.certificates.places import Places
 from exchange.certificates.records import Counts, Issuable
@@ -59,7 +60,7 @@ def issue_terms(hub: Hub, *rows: Issuable) -> Counts:
     )
     chunks = issuing.issue(
         snapshot.departments[MARKET],
-        replace(snapshot.types["business-licence"], validity="either"),
+        replace(snapshot.types["business-licence"], validity=ValidityRule("either")),
         rows,
         signing=SigningHere(hub.keys.issuer(MARKET)),
     )

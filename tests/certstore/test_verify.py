@@ -25,6 +25,7 @@ from certstore.issue import CertificateDraft, sign_certificate
 from certstore.jws import sign_compact
 from certstore.keys import Ed25519Signer, Es256Signer
 from certstore.sdjwt import MAX_SIZE, assemble, disclose, present
+from certstore.validity import ValidityRule
 from certstore.verdict import Verdict
 from certstore.verify import TrustAnchors, Verifier, verify
 from tests.certstore.conftest import FIELDS, ISSUER, NOW, STATUS_URI, status_token
@@ -439,7 +440,7 @@ def test_a_certificate_counts_on_the_days_it_names_and_on_no_other(
     at: datetime,
     expected: tuple[str, str],
 ) -> None:
-    kind = replace(draft.type, validity="term")
+    kind = replace(draft.type, validity=ValidityRule("term"))
     term = replace(draft, type=kind, valid_from=date(2025, 1, 1), valid_until=date(2025, 12, 31))
     token = sign_certificate(
         term, signer, issuer_uri=ISSUER, issued_at=datetime(2024, 12, 1, tzinfo=UTC)

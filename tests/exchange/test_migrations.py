@@ -21,7 +21,7 @@ def test_upgrade_downgrade_upgrade(database: Database) -> None:
 
 
 def test_there_is_one_head() -> None:
-    assert migrating.heads() == ["0008"]
+    assert migrating.heads() == ["0010"]
 
 
 def test_the_applications_role_may_not_change_evidence(database: Database) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 import sqlalchemy as sa
+import typst
 import zxingcpp
 from PIL import Image
 
@@ -176,43 +177,21 @@ def test_who_guesses_too_much_cannot_use_a_right_code_either(room: Room, holder:
 
 
 def test_the_qr_code_says_the_code_and_a_scanner_may_send_what_it_read(
-    holder: Holder, counter: Counter
+    holder: Holder, counter: Counter, tmp_path: Path
 ) -> None:
     made = holder.show("name")
     assert made["text"] == "YICI:" + made["code"]
-    read = zxingcpp.read_barcodes(picture_of(made["svg"]))
+    read = zxingcpp.read_barcodes(drawn(made["svg"], tmp_path))
     assert [each.text for each in read] == [made["text"]]
     assert counter.redeem(read[0].text).status_code == 200
 
 
-def picture_of(svg: str) -> Image.Image:
-    """The modules of a QR code's SVG as a picture, drawn from its one path of strokes."""
-    root = ElementTree.fromstring(svg)
-    width = round(float(root.attrib["width"]))
-    (path,) = [each for each in root.iter() if each.tag.endswith("path") and "stroke" in each.attrib]
-    scale = float(path.attrib["transform"].removeprefix("scale(").removesuffix(")"))
-    size = round(width / scale)
-    image = Image.new("L", (size, size), 255)
-    x, y = 0.0, 0.0
-    for step in path.attrib["d"].replace("M", " M").replace("m", " m").replace("h", " h").split(" "):
-        if not step:
-            continue
-        if step[0] in "Mm":
-            first, second = _pair(step[1:])
-            x, y = (first, second) if step[0] == "M" else (x + first, y + second)
-        else:
-            length = int(step[1:])
-            for at in range(length):
-                image.putpixel((int(x) + at, int(y)), 0)
-            x += length
-    out = io.BytesIO()
-    image.resize((size * 8, size * 8), Image.Resampling.NEAREST).save(out, "PNG")
-    return Image.open(out)
-
-
-def _pair(text: str) -> tuple[float, float]:
-    cut = next(at for at in range(1, len(text)) if text[at] in " ,-")
-    return float(text[:cut]), float(text[cut:].lstrip(" ,"))
+def drawn(svg: str, folder: Path) -> Image.Image:
+    """An SVG as a screen shows it."""
+    (folder / "qr.svg").write_text(svg)
+    (folder / "page.typ").write_text('#set page(width: auto, height: auto)\n#image("qr.svg")')
+    png = typst.compile(str(folder / "page.typ"), format="png", ppi=144.0)
+    return Image.open(io.BytesIO(png))
 
 
 def test_small_letters_blanks_and_hyphens_are_read(holder: Holder, counter: Counter) -> None:
@@ -265,9 +244,7 @@ def test_a_holder_has_at_most_20_codes_open(holder: Holder) -> None:
     ids=["unknown field", "no field", "field twice", "too long", "too short", "unknown department",
          "no department", "unknown member"],
 )  # fmt: skip
-def test_what_cannot_be_shown_is_named(
-    holder: Holder, changes: dict[str, Any], field: str
-) -> None:
+def test_what_cannot_be_shown_is_named(holder: Holder, changes: dict[str, Any], field: str) -> None:
     wanted = {"identifier": holder.licence, "fields": ["name"], **changes}
     answer = holder.client.post("/v1/me/presentations", json=wanted)
     assert answer.status_code == 400, answer.text
