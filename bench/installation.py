@@ -30,7 +30,7 @@ from exchange import embedded, migrating
 from exchange.certificates.issuing import Issuing
 from exchange.certificates.places import Places
 from exchange.certificates.records import Issuable
-from exchange.certificates.signing import KeyFile, signing_pool
+from exchange.certificates.signing import signing_for
 from exchange.clock import SystemClock
 from exchange.departments.records import Department, System
 from exchange.governance.service import operator
@@ -75,7 +75,6 @@ class Installation:
             YICI_OBJECTS_DIR=str(self._folder / "objects"),
             YICI_LOG_LEVEL="warning",
         )
-        self._passphrase = passphrase
         make_keys(self._folder / "keys", passphrase, [ISSUER])
         self.hub: Hub = build_hub(load_settings(), SystemClock())
         self._publish()
@@ -99,10 +98,7 @@ class Installation:
         issuing = Issuing(
             self.hub.work, self.hub.clock, Places(settings.public_url), settings.holder_key_bytes
         )
-        key = KeyFile(
-            self._folder / "keys" / "issuers" / f"{ISSUER}.pem", self._passphrase.encode()
-        )
-        with signing_pool(key.load, workers=os.cpu_count() or 1) as signing:
+        with signing_for(self.hub.keys, ISSUER, workers=os.cpu_count() or 1) as signing:
             department, kind = snapshot.departments[ISSUER], snapshot.types["business-licence"]
             # The processes start with the first chunk; a register's pull pays for that once.
             for _ in issuing.issue(department, kind, iter(rows[:WARM_UP]), signing=signing):

@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from exchange.bulk.commands import app as bulk
+from exchange.certificate_types.commands import app as types
 from exchange.telling import fail, told
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ policy = typer.Typer(help="Policy sets / 规则集", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 app.add_typer(system, name="system")
 app.add_typer(policy, name="policy")
+app.add_typer(bulk, name="bulk")
+app.add_typer(types, name="type")
 
 Var = Annotated[Path, typer.Option("--var", help="folder of the embedded installation")]
 VAR = Path("var")

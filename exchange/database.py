@@ -17,6 +17,7 @@ metadata = sa.MetaData()
 _DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 _UNCHANGEABLE = (
     "audit_records", "audit_tiles", "certificates", "certificate_events", "status_changes",
+    "published_lists",
     "authorization_uses", "policy_sets", "items", "materials", "bound_copies",
 )  # fmt: skip
 

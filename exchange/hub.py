@@ -13,6 +13,9 @@ from exchange.applicants.service import Applicants
 from exchange.audit.log import Log
 from exchange.audit.service import Audit
 from exchange.authorizations.service import Authorizations
+from exchange.bulk.foreign import ForeignIssuers
+from exchange.bulk.service import Bulk
+from exchange.bulk.tables import bulk_files, bulk_objects
 from exchange.cases.service import Cases
 from exchange.cases.tables import materials
 from exchange.certificate_types.service import CertificateTypes
@@ -20,6 +23,9 @@ from exchange.certificates.places import Places
 from exchange.certificates.service import Certificates
 from exchange.clock import Clock, SystemClock
 from exchange.database import make_engine, unsafe_for_evidence
+from exchange.documents.making import Maker
+from exchange.documents.service import Documents
+from exchange.documents.tables import documents
 from exchange.errors import SettingsFault
 from exchange.governance.service import Publishing
 from exchange.governance.snapshot import Governance
@@ -44,6 +50,14 @@ from exchange.unit_of_work import UnitOfWork
 
 NAMED: tuple[NamesObjects, ...] = (
     ObjectColumns(materials.c.sha256, materials.c.size, materials.c.media_type),
+    ObjectColumns(
+        documents.c.sha256,
+        documents.c.size,
+        documents.c.media_type,
+        retain_until=documents.c.retain_until,
+    ),
+    ObjectColumns(bulk_files.c.sha256, bulk_files.c.size),
+    ObjectColumns(bulk_objects.c.sha256, bulk_objects.c.size, bulk_objects.c.media_type),
 )
 """Every table whose rows name objects of the store; `yici check-store` asks them all."""
 
@@ -70,8 +84,11 @@ class Hub:
     applicants: Applicants
     lookups: LookupBatches
     presentations: Presentations
+    documents: Documents
     binding: Binding
     audit: Audit
+    bulk: Bulk
+    foreign_issuers: ForeignIssuers
     objects: ObjectStore
     linked: Linked
     store_check: StoreCheck
@@ -132,9 +149,32 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
             holder_hmac_key=holder_key,
             most_waiting=settings.queue_max_lookups,
         ),
+        documents=Documents(
+            work,
+            access,
+            clock,
+            objects,
+            Maker(
+                keys,
+                fonts=settings.fonts_dir,
+                looks=settings.looks_dir,
+                seals=settings.seals_dir,
+                stamps=settings.timestamp_url,
+            ),
+            public_url=issuer,
+        ),
         presentations=Presentations(work, access, clock, certificates, key=holder_key),
         binding=Binding(work, clock, certificates, keys, Nonces(holder_key), audience=issuer),
         audit=Audit(work, access),
+        bulk=Bulk(
+            work,
+            access,
+            clock,
+            objects,
+            holder_hmac_key=holder_key,
+            max_bytes=settings.bulk_max_bytes,
+        ),
+        foreign_issuers=ForeignIssuers(work, f"{issuer}/"),
         objects=objects,
         linked=Linked(objects, signed_links(settings), clock),
         store_check=StoreCheck(work, clock, objects, NAMED),

@@ -95,7 +95,7 @@ class Drawer:
         *,
         ppi: float | None = None,
     ) -> list[bytes]:
-        look = self._looks.of(face.type_key)
+        look = self._looks.of(face.type_key, face.template)
         seal = self._seal(face.issuer.zh, seal_picture)
         data = _data_of(face, at, look, seal, self._fonts)
         for _ in range(_MOST_ROUNDS):

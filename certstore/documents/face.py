@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from certstore.certificate_type import CertificateType, FieldDefinition, Title
+from certstore.certificate_type import CertificateType, FieldDefinition, Template, Title
 from certstore.holders import Holder
 from certstore.identifiers import CertificateIdentifier
 
@@ -75,10 +75,7 @@ class Face:
     credential: str | None = field(default=None, repr=False)
     partial: bool = False
     annotation: Annotation | None = None
-
-    @property
-    def is_copy(self) -> bool:
-        return self.annotation is not None
+    template: Template = Template()
 
 
 def face_of(
@@ -128,6 +125,7 @@ def face_of(
         credential=credential,
         partial=named is not None and any(name not in named for name in fields),
         annotation=annotation,
+        template=kind.template,
     )
 
 

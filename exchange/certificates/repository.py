@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from certstore.history import BY_REGISTER
 from certstore.life_cycle import ISSUE, timeline
@@ -190,14 +190,14 @@ def last_links(
     if not serials:
         return {}
     rows = connection.execute(_LAST_LINKS, {"key": [issuer, type_code], "serials": list(serials)})
-    return {serial: digest for serial, digest in rows}
+    return {row.serial: row.link for row in rows}
 
 
 # The statement of an event that has none of its own is the credential of the version it brought.
 _LAST_LINKS = sa.text(
     """
     SELECT wanted.serial, encode(sha256(convert_to(
-        coalesce(e.statement, split_part(c.credential, '~', 1)), 'UTF8')), 'hex')
+        coalesce(e.statement, split_part(c.credential, '~', 1)), 'UTF8')), 'hex') AS link
     FROM unnest(CAST(:serials AS text[])) AS wanted (serial)
     LEFT JOIN LATERAL (
         SELECT version, statement FROM certificate_events
@@ -236,6 +236,16 @@ def finish_batch(connection: sa.Connection, batch: UUID, now: datetime) -> None:
     connection.execute(
         sa.update(issue_batches).where(issue_batches.c.id == batch).values(done_at=now)
     )
+
+
+def add_certificate(connection: sa.Connection, certificate: Certificate) -> None:
+    """Add one version."""
+    values = {
+        each.name: getattr(certificate, each.name) for each in fields(certificate)
+        if each.name != "slot"
+    }  # fmt: skip
+    values |= {"status_list": certificate.slot.number, "status_index": certificate.slot.index}
+    connection.execute(sa.insert(certificates).values(**values))
 
 
 def add_event(connection: sa.Connection, key: tuple[str, str, str], event: Event) -> None:
@@ -298,7 +308,7 @@ def planned_changes(
         )
         .distinct()
     )
-    found = [(Slot(row.number, row.index), row.effective_at) for row in rows]
+    found = [(Slot(number, index), at) for number, index, at in rows]
     return [(slot, at) for slot, at in found if slot in slots]
 
 

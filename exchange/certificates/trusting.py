@@ -6,6 +6,7 @@ from base64 import b64encode
 from datetime import datetime
 from typing import Any, Protocol
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certstore.keys import Signer
@@ -41,6 +42,14 @@ class Keys(Protocol):
         """Every key there is and ever was."""
         ...
 
+    def roots(self) -> list[x509.Certificate]:
+        """The certificates that every department's own must lead to."""
+        ...
+
+    def crl(self) -> x509.CertificateRevocationList | None:
+        """The root's newest revocation list."""
+        ...
+
 
 def trust_document(keys: Keys, places: Places, snapshot: Snapshot, now: datetime) -> dict[str, Any]:
     """The document that ``certstore.trust.TrustAnchors.from_json`` reads.
@@ -54,7 +63,7 @@ def trust_document(keys: Keys, places: Places, snapshot: Snapshot, now: datetime
             "id": places.issuer(code),
             "department": code,
             "name": {"zh": department.name_zh, "en": department.name_en},
-            "types": sorted(key for key, kind in snapshot.types.items() if kind.may_issue(code)),
+            "types": snapshot.types_of_issuer(code),
             "jwks": {"keys": [published(key) for key in register.of(code)]},
         }
         for code in register.departments()

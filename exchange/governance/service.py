@@ -228,13 +228,14 @@ def _type_published(
     proposal: Proposal, by: str, permitted: Permitted | None, now: datetime
 ) -> PreparedRecord:
     kind = proposal.kind
+    caller = permitted.caller if permitted else None
     return prepare(
         "type-published",
         now,
         act="publish-type",
-        department=permitted.caller.department if permitted else None,
-        system=by if permitted else None,
-        key=permitted.caller.key if permitted else None,
+        department=caller.department if caller else None,
+        system=by if caller and caller.kind == "system" else None,
+        key=caller.key if caller else None,
         policy=permitted.decision.policy_set if permitted else None,
         rules=permitted.decision.rules if permitted else None,
         type=kind.key,

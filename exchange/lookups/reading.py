@@ -13,40 +13,34 @@ from typing import Any
 from uuid import UUID
 
 from exchange.authorizations.facts import AuthorizationFacts
+from exchange.certificates.in_force import EVENTS, passed_on, stated_code, takes_part
 
 _COLUMNS = """
     c.identifier, c.type_key, c.version, c.fields::text, c.valid_from, c.valid_until,
-    c.holder_key, e.state, c.type_version
-"""
-_STATE = """
-LEFT JOIN LATERAL (
-    SELECT state FROM certificate_events
-    WHERE issuer = c.issuer AND type_code = c.type_code AND serial = c.serial
-    ORDER BY sequence DESC LIMIT 1
-) e ON true
+    c.holder_key, e.events, c.type_version
 """
 # Only the constants above are put into the statements.
 PREPARE = (
     f"""
-    PREPARE certificates_of_holders (int[], bytea[], text[]) AS
+    PREPARE certificates_of_holders (int[], bytea[], text[], timestamptz) AS
     SELECT asked.n, {_COLUMNS}
     FROM unnest($1, $2, $3) AS asked (n, holder_key, type_key)
     JOIN LATERAL (
         SELECT DISTINCT ON (issuer, type_code, serial) * FROM certificates
-        WHERE holder_key = asked.holder_key AND type_key = asked.type_key
+        WHERE holder_key = asked.holder_key AND type_key = asked.type_key AND {takes_part("$4")}
         ORDER BY issuer, type_code, serial, version DESC
-    ) c ON true {_STATE}
+    ) c ON NOT {passed_on("$4")} {EVENTS}
     """,  # noqa: S608
     f"""
-    PREPARE certificates_by_number (int[], text[], text[], text[], text[]) AS
+    PREPARE certificates_by_number (int[], text[], text[], text[], text[], timestamptz) AS
     SELECT asked.n, {_COLUMNS}
     FROM unnest($1, $2, $3, $4, $5) AS asked (n, issuer, type_code, serial, type_key)
     JOIN LATERAL (
         SELECT * FROM certificates
         WHERE issuer = asked.issuer AND type_code = asked.type_code AND serial = asked.serial
-            AND type_key = asked.type_key
+            AND type_key = asked.type_key AND {takes_part("$6")}
         ORDER BY version DESC LIMIT 1
-    ) c ON true {_STATE}
+    ) c ON true {EVENTS}
     """,  # noqa: S608
     """
     PREPARE authorizations_to_use (uuid[]) AS
@@ -71,7 +65,7 @@ PREPARE = (
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The newest version of one certificate, with the state of its last event."""
+    """The version of one certificate that counts now, with its state by what happened to it."""
 
     identifier: str
     type_key: str
@@ -100,28 +94,28 @@ def revision(cursor: Any) -> int:
 
 
 def certificates_of_holders(
-    cursor: Any, asked: Sequence[tuple[int, bytes, str]]
+    cursor: Any, asked: Sequence[tuple[int, bytes, str]], now: datetime
 ) -> Iterable[tuple[int, Held]]:
     """The certificates of (n, holder key, type) triples, each with its n."""
     if not asked:
         return []
     numbers, keys, types = zip(*asked, strict=True)
     cursor.execute(
-        "EXECUTE certificates_of_holders (%s, %s::bytea[], %s)",
-        (list(numbers), [f"\\x{key.hex()}" for key in keys], list(types)),
+        "EXECUTE certificates_of_holders (%s, %s::bytea[], %s, %s)",
+        (list(numbers), [f"\\x{key.hex()}" for key in keys], list(types), now),
     )
-    return [(row[0], _held(row)) for row in cursor.fetchall()]
+    return [(row[0], _held(row, now)) for row in cursor.fetchall()]
 
 
 def certificates_by_number(
-    cursor: Any, asked: Sequence[tuple[int, str, str, str, str]]
+    cursor: Any, asked: Sequence[tuple[int, str, str, str, str]], now: datetime
 ) -> Iterable[tuple[int, Held]]:
     """The certificates of (n, issuer, type code, serial, type) tuples, each with its n."""
     if not asked:
         return []
     columns = [list(column) for column in zip(*asked, strict=True)]
-    cursor.execute("EXECUTE certificates_by_number (%s, %s, %s, %s, %s)", columns)
-    return [(row[0], _held(row)) for row in cursor.fetchall()]
+    cursor.execute("EXECUTE certificates_by_number (%s, %s, %s, %s, %s, %s)", (*columns, now))
+    return [(row[0], _held(row, now)) for row in cursor.fetchall()]
 
 
 def authorizations(cursor: Any, ids: Iterable[UUID]) -> Mapping[UUID, AuthorizationFacts]:
@@ -169,7 +163,6 @@ def take_uses(cursor: Any, uses: Sequence[Use], now: datetime) -> None:
     )
 
 
-def _held(row: Sequence[Any]) -> Held:
-    return Held(
-        row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]), row[8] or "01", row[9]
-    )
+def _held(row: Sequence[Any], now: datetime) -> Held:
+    state = stated_code(row[8], row[3], now)
+    return Held(row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]), state, row[9])

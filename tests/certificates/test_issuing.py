@@ -24,7 +24,7 @@ from exchange.certificates import issuing as issuing_module
 from exchange.certificates import repository
 from exchange.certificates.chunks import Chunk, SignedChunk
 from exchange.certificates.records import Certificate, Counts, Issuable, state_of
-from exchange.certificates.signing import KeyFile, Signing, SigningHere, signing_pool
+from exchange.certificates.signing import Signing, SigningHere, signing_for
 from exchange.certificates.tables import certificates, issue_batches, status_changes
 from exchange.hub import Hub
 from tests.certificates.killed import DEAD, ROWS
@@ -166,9 +166,8 @@ def test_each_certificate_has_a_place_of_its_own(hub: Hub) -> None:
 
 def test_a_pool_of_processes_issues_the_same(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(issuing_module, "CHUNK", 20)
-    path = hub.settings.keys_dir / "issuers" / f"{MARKET}.pem"
     rows = sorted((enterprise(n) for n in range(1, 101)), key=lambda row: row.serial)
-    with signing_pool(KeyFile(path, PASSPHRASE.encode()).load, workers=2) as pool:
+    with signing_for(hub.keys, MARKET, workers=2) as pool:
         assert issue(hub, rows, pool) == Counts(issued=100)
     assert published(hub, versions(hub, rows[57])[0]) == "status-valid"
 

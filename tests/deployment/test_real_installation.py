@@ -53,11 +53,11 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    """A new database with its roles, a store with its bucket; migrated and set up, not served."""
+    """A new database with its roles, a store; migrated and set up, which makes the bucket with its
+    lock; not served."""
     folder = tmp_path_factory.mktemp("installed")
     postgres = initialise(folder / "postgres")
     with running_s3_server(folder / "s3") as s3, running(postgres):
-        S3Store(s3.endpoint, s3.access_key, s3.secret_key, "yici", secure=False).create_bucket()
         make_roles(postgres)
         environment = {
             "YICI_DATABASE_URL": postgres.url("yici_app"),

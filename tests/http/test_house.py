@@ -40,7 +40,11 @@ PUBLIC = {
     "GET /v1/objects/{sha256}",
 }
 # These read the caller themselves, and their services ask the policy about what they found.
-ASKS_ITSELF = {"GET /v1/audit/receipts/{index}", "POST /v1/verifications"}
+ASKS_ITSELF = {
+    "GET /v1/audit/receipts/{index}",
+    "POST /v1/verifications",
+    "POST /v1/verifications/files",
+}
 
 
 def routes(router: Any) -> Iterator[APIRoute]:

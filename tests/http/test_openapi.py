@@ -28,11 +28,12 @@ PUBLIC = {
     ("get", "/v1/trust"),
     ("get", "/v1/audit/checkpoint"),
     ("get", "/v1/audit/consistency"),
+    ("get", "/v1/objects/{sha256}"),
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),
 }
-EITHER_WAY = {("post", "/v1/verifications")}
+EITHER_WAY = {("post", "/v1/verifications"), ("post", "/v1/verifications/files")}
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +162,7 @@ def filled(once: Standing, path: str) -> str:
         "case": once.case,
         "material": "premises-floor-plan",
         "authorization": once.authorization,
+        "presentation": once.case,
         "index": "0",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
