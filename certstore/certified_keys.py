@@ -44,7 +44,7 @@ class PinnedRoots:
     def certified(
         self, jwks: Mapping[str, Any], keys: TrustedKeys, department: str
     ) -> tuple[TrustedKeys, frozenset[str]]:
-        """The keys that stand under the root, each within its certificate's validity and with
+        """The keys that stand under the root, each until its certificate expires and with
         what the root's list says of it; and the kids of the others."""
         stated = {
             jwk.get("kid"): jwk.get("x5c")
@@ -71,7 +71,7 @@ class PinnedRoots:
             return None
         if subject != department or leaf.public_key() != key.public_key:
             return None
-        term = (key.term or KeyTerm()).within(leaf.not_valid_before_utc, leaf.not_valid_after_utc)
+        term = (key.term or KeyTerm()).until(leaf.not_valid_after_utc)
         revoked = find_revocation(self._crl, leaf)
         if revoked is not None and revoked.compromised:
             term = term.compromised(revoked.invalid_from)

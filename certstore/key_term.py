@@ -58,13 +58,12 @@ class KeyTerm:
             return "key-not-yet"
         return None if self.compromised_from is None else "key-compromised-later"
 
-    def within(self, begin: datetime, end: datetime) -> KeyTerm:
-        """The term cut to a certificate's validity."""
-        first, last = begin.timestamp(), end.timestamp()
+    def until(self, end: datetime) -> KeyTerm:
+        """The term cut to the end of a certificate's validity. Its beginning says nothing: a
+        certificate may be renewed, and may come after the key."""
+        last = end.timestamp()
         return replace(
-            self,
-            not_before=first if self.not_before is None else max(first, self.not_before),
-            retired_at=last if self.retired_at is None else min(last, self.retired_at),
+            self, retired_at=last if self.retired_at is None else min(last, self.retired_at)
         )
 
     def compromised(self, since: datetime) -> KeyTerm:

@@ -27,6 +27,7 @@ from exchange.http import PROBLEM_SCHEMA, HubOf
 from exchange.http import problems as documented
 from exchange.hub import Hub, build_hub
 from exchange.items.routes import router as items
+from exchange.keyring.routes import router as keys
 from exchange.lookups.routes import BATCH, SINGLE, LookupDoor, openapi_paths
 from exchange.migrating import missing_migrations
 from exchange.observing import Observed, configure_logging, metrics
@@ -93,8 +94,8 @@ def create_framework(hub: Hub) -> FastAPI:
     app.state.hub = hub
     problems.install(app)
     for router in (
-        tokens, items, certificate_types, acts, certificates, registers, cases, authorizations,
-        applicants, audit, presentations, stores, bulk, verifications, files,
+        tokens, keys, items, certificate_types, acts, certificates, registers, cases,
+        authorizations, applicants, audit, presentations, stores, bulk, verifications, files,
         documents,
     ):  # fmt: skip
         app.include_router(router)

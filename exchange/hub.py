@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
@@ -30,13 +31,16 @@ from exchange.errors import SettingsFault
 from exchange.governance.service import Publishing
 from exchange.governance.snapshot import Governance
 from exchange.items.service import Items
+from exchange.keyring.certifying import certifying
 from exchange.keyring.opening import KeyOpener
+from exchange.keyring.records import SigningKey
 from exchange.keyring.service import Keyring
 from exchange.keys import load_log_key
 from exchange.lookups.batch import LookupBatches
 from exchange.migrating import missing_migrations
 from exchange.presentations.binding import Binding
 from exchange.presentations.nonces import Nonces
+from exchange.presentations.recalling import is_document, is_imported
 from exchange.presentations.service import Presentations
 from exchange.registers.service import Registers
 from exchange.settings import Settings, load_settings
@@ -114,6 +118,12 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
     holder_key = settings.holder_key_bytes
     certificates = Certificates(work, access, clock, keys, Places(issuer), holder_key)
     objects = object_store(settings)
+    foreign_issuers = ForeignIssuers(work, f"{issuer}/")
+    certificates.verifications.know_also(
+        documents=is_document,
+        imported=is_imported,
+        elsewhere=foreign_issuers.trusted,
+    )
     return Hub(
         settings=settings,
         clock=clock,
@@ -174,11 +184,20 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
             holder_hmac_key=holder_key,
             max_bytes=settings.bulk_max_bytes,
         ),
-        foreign_issuers=ForeignIssuers(work, f"{issuer}/"),
+        foreign_issuers=foreign_issuers,
         objects=objects,
         linked=Linked(objects, signed_links(settings), clock),
         store_check=StoreCheck(work, clock, objects, NAMED),
     )
+
+
+def prepare_keys(hub: Hub, *, by: str) -> list[SigningKey]:
+    """Register the keys that lie in the folder, make a root unless there is one, and have it
+    certify departments' keys; those certified. May be done again: what is there stays."""
+    at_work = certifying(hub.work, hub.clock, hub.keys, hub.settings.public_url, by=by)
+    kind = "pkcs11" if hub.settings.pkcs11_module else "file"
+    host = urlsplit(hub.settings.public_url).hostname or "hub"
+    return at_work.prepare(f"一次 {host}"[:64], kind=kind)[1]
 
 
 def build_from_environment() -> Hub:

@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from certstore.errors import CertstoreError, DocumentError, StoreFault
+from certstore.errors import CertstoreError, DocumentError, ObjectError, StoreFault
 from connectors.errors import ConnectorError
 from exchange.audit.errors import LogDamaged
 from exchange.database import is_unreachable
@@ -119,6 +119,10 @@ def of_hub_error(error: HubError) -> Response:
     )
 
 
+_LOST = frozenset({"not-found", "altered"})
+"""Faults of kept objects that only rows name: whoever asks has done nothing wrong."""
+
+
 def of_library_error(error: CertstoreError | ConnectorError) -> Response:
     """The problem of an error of a library: its own code stands in ``reason``."""
     code = "unavailable" if error.code in _OWN_KEYS else "bad-request"
@@ -128,6 +132,8 @@ def of_library_error(error: CertstoreError | ConnectorError) -> Response:
     members = {"reason": error.code}
     if isinstance(error, StoreFault):
         code, members = "unavailable", {"reason": error.cause}
+    elif isinstance(error, ObjectError) and error.code in _LOST:
+        code = "internal"
     if isinstance(error, ConnectorError):
         code = _DEPARTMENTS.get(error.code, "department-unreadable")
         members["department"] = str(error.department)

@@ -22,6 +22,7 @@ MOST_CHARACTERS: Final = 20_000
 GETA: Final = "〓"
 """What printers put where they have no type for a character."""
 
+_NO_TEMPLATE: Final = Template()
 _KEPT: Final = frozenset("\n\u200c\u200d")
 
 
@@ -75,7 +76,7 @@ class Face:
     credential: str | None = field(default=None, repr=False)
     partial: bool = False
     annotation: Annotation | None = None
-    template: Template = Template()
+    template: Template = _NO_TEMPLATE
 
 
 def face_of(
@@ -150,10 +151,12 @@ def civil_date(value: date | str) -> str:
     """`2026年3月5日` for a day or its ISO 8601 text; another text as it is."""
     if isinstance(value, str):
         try:
-            value = date.fromisoformat(value)
+            on = date.fromisoformat(value)
         except ValueError:
             return clean(value)
-    return f"{value.year}年{value.month}月{value.day}日"
+    else:
+        on = value
+    return f"{on.year}年{on.month}月{on.day}日"
 
 
 def clean(text: str) -> str:

@@ -32,7 +32,7 @@ MOST_PAGES: Final = 500
 MOST_ATTACHMENTS: Final = 64
 MOST_ATTACHED_BYTES: Final = 1024 * 1024
 _DEEPEST: Final = 16
-_HEX: Final = re.compile(rb"<[0-9A-Fa-f]*>")
+_HEX: Final = re.compile(rb"<(?:[0-9a-f]*|[0-9A-F]*)>")
 
 
 class Refusal(Exception):
@@ -107,6 +107,20 @@ def _check_range(embedded: EmbeddedPdfSignature, data: bytes) -> None:
         raise Refusal("changed-after-seal")
     if second + rest > len(data):
         raise Refusal("truncated")
+    # What fills the place up behind the signature belongs to nothing that is signed.
+    if any(_behind_der(bytes.fromhex(data[first + 1 : second - 1].decode("ascii")))):
+        raise Refusal("altered")
+
+
+def _behind_der(content: bytes) -> bytes:
+    """What follows the one DER value that `content` begins with (X.690 section 8.1.3)."""
+    if len(content) < 2:
+        return b"\1"
+    length, header = content[1], 2
+    if length & 0x80:
+        header += length & 0x7F
+        length = int.from_bytes(content[2:header], "big")
+    return content[header + length :]
 
 
 def _validate(

@@ -154,6 +154,7 @@ class ImportingRun:
         uri, index = listed.get("uri"), listed.get("idx")
         return Imported(
             digest=hashlib.sha256(credential).digest(),
+            jws_digest=hashlib.sha256(credential.partition(b"~")[0]).digest(),
             identifier=verdict.identifier,
             sound=verdict.identifier_sound,
             issuer=str(claims["iss"]),

@@ -94,7 +94,6 @@ def show_type(
     """A certificate type's definition, JSON Schema or SD-JWT VC Type Metadata / 查看."""
     import json
 
-    from certstore.type_metadata import metadata_bytes
     from exchange.hub import build_from_environment
 
     published = build_from_environment().certificate_types.get(key, version).published
@@ -104,7 +103,7 @@ def show_type(
         typer.echo(json.dumps(published.kind.json_schema(), ensure_ascii=False, indent=2))
     else:
         # Not laid out: `vct#integrity` is over these very bytes.
-        typer.echo(metadata_bytes(published.kind).decode(), nl=False)
+        typer.echo(published.metadata, nl=False)
 
 
 def _compared(text: str, before: str) -> Proposal:
@@ -116,7 +115,7 @@ def _compared(text: str, before: str) -> Proposal:
 
     kind = read_type(before.encode(), where="--against")
     unpublished = datetime.fromtimestamp(0, UTC)
-    known = PublishedType(kind, digest_of(before), before, (), unpublished)
+    known = PublishedType(kind, digest_of(before), before, "", (), unpublished)
     return propose(text, {(kind.key, kind.version): known})
 
 

@@ -35,10 +35,10 @@ _KEPT: Final = 256
 
 
 class IssuerKeys(Protocol):
-    """Where the keys of issuers are found (``exchange.keys.Keyring``)."""
+    """Where the keys of lists are found (``exchange.keyring.service.Keyring``)."""
 
-    def issuer(self, department: str) -> Signer:
-        """The key that signs for a department."""
+    def lister(self, department: str) -> Signer:
+        """The key that signs a department's lists now."""
         ...
 
 
@@ -78,6 +78,7 @@ class _Kept:
     sequence: int = 0
     planned: list[_Change] = field(default_factory=list)
     published: PublishedList | None = None
+    kid: str = ""
     stored: PublishedList | None = None
 
 
@@ -101,6 +102,7 @@ class PublishedLists:
             if kept is None and not _is_there(connection, issuer, number):
                 return None
             changes = _changes(connection, issuer, number, since)
+        signer = self._keys.lister(issuer)
         with self._lock:
             kept = self._kept.setdefault(place, kept or _Kept(StatusList(BITS, LIST_SIZE)))
             changed = _bring_up(kept, changes, now)
@@ -108,10 +110,12 @@ class PublishedLists:
             if (
                 published is None
                 or changed
+                or kept.kid != signer.kid
                 or published.sequence != kept.sequence
                 or not now - TTL < published.issued_at <= now
             ):
-                published = kept.published = self._sign(issuer, number, kept, now)
+                published = kept.published = self._sign(issuer, number, kept, signer, now)
+                kept.kid = signer.kid
             while len(self._kept) > _KEPT:
                 self._kept.pop(next(iter(self._kept)))
             stored = kept.stored
@@ -141,14 +145,16 @@ class PublishedLists:
             return None
         return PublishedList(row.token, row.sequence, row.issued_at, row.expires_at)
 
-    def _sign(self, issuer: str, number: int, kept: _Kept, now: datetime) -> PublishedList:
+    def _sign(
+        self, issuer: str, number: int, kept: _Kept, signer: Signer, now: datetime
+    ) -> PublishedList:
         expires = now + COUNTS_FOR
         if kept.planned:
             expires = min(expires, kept.planned[0].moment)
         token = sign_status_list(
             kept.statuses,
             uri=self._places.status_list(issuer, number),
-            signer=self._keys.issuer(issuer),
+            signer=signer,
             issued_at=now,
             ttl=max(min(TTL, expires - now), timedelta(seconds=1)),
             expires_at=expires,

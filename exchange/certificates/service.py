@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,7 @@ from exchange.certificates.records import (
     state_of,
     whole_history,
 )
+from exchange.certificates.resigned import current_credential
 from exchange.certificates.signing import Signing
 from exchange.certificates.singles import Singles
 from exchange.certificates.transitions import REVOCATIONS, Wanted
@@ -286,16 +287,17 @@ class Certificates:
         return self._standing(identifier)
 
     def own_file(self, permitted: Permitted, identifier: CertificateIdentifier) -> Certificate:
-        """One version of the applicant's own certificate, with its file.
+        """One version of the applicant's own certificate, with its file as last signed.
 
         Raises:
             NotFound: the applicant holds no such certificate.
         """
         with self._work.read() as connection:
             found = repository.find_version(connection, *_place(identifier))
+            current = current_credential(connection, *_place(identifier))
         if found is None or found.holder_key != permitted.holder_key:
             raise _not_found()
-        return found
+        return replace(found, credential=current or found.credential)
 
     def status_list(self, issuer: str, number: int, at: datetime | None = None) -> PublishedList:
         """One status list as of now, or as it was published at an earlier time.

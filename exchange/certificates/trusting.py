@@ -38,6 +38,10 @@ class Keys(Protocol):
         """The key that signs for a department. Raises certstore's KeyFault."""
         ...
 
+    def lister(self, department: str) -> Signer:
+        """The key that signs a department's status lists."""
+        ...
+
     def current(self) -> KeyRegister:
         """Every key there is and ever was."""
         ...

@@ -19,7 +19,7 @@ from certstore.identifiers import CertificateIdentifier
 from certstore.pictures import read_qr_code
 from certstore.shown import Kind, Shown, read_shown, read_text
 from certstore.trust import TrustAnchors
-from certstore.verdict import Part, Verdict
+from certstore.verdict import PARTS, Part, Verdict
 from exchange.access import Access, Permitted
 from exchange.audit.records import PreparedRecord, prepare
 from exchange.certificates import repository
@@ -115,13 +115,13 @@ class Verifications:
         return verification
 
     def of_text(self, permitted: Permitted, text: str) -> Verification:
-        """The verdict on what a QR code says. Raises certstore's DocumentError."""
+        """The verdict on what a QR code says. Raises certstore's ShownError."""
         return self._of_shown(permitted, read_text(text))
 
     def of_file(self, permitted: Permitted, data: bytes) -> Verification:
         """The verdict on a file: a PDF, a picture with a QR code, an SD-JWT VC.
 
-        Raises certstore's DocumentError for what is none of these, or cannot be looked at now.
+        Raises certstore's ShownError for what is none of these, DocumentError `busy`.
         """
         shown = read_shown(data)
         if shown.kind == "pdf":
@@ -159,7 +159,7 @@ class Verifications:
         if facts is not None:
             self._may_guess(permitted, certificate)
             compared = self._compare(permitted, certificate, facts)
-        verdict = self._judge.judge(credential, self._clock.now())
+        verdict = known_to_be_ours(self._judge.judge(credential, self._clock.now()))
         verification = Verification(
             "identifier",
             verdict.parts,
@@ -190,6 +190,8 @@ class Verifications:
             record = record_of_credential(
                 connection, credential, verdict, self._places, self._imported
             )
+        if record.outcome == "valid":
+            verdict = known_to_be_ours(verdict)
         return Verification(
             "credential",
             verdict.parts,
@@ -206,7 +208,7 @@ class Verifications:
             inner = self._credential(check.credential, None, now)
         verdict = inner.verdict if inner else None
         parts = parts_of_file(check, verdict, at=now)
-        identifier = (verdict.identifier if verdict else None) or identifier_in(check)
+        identifier = (None if verdict is None else verdict.identifier) or identifier_in(check)
         drawn = self._is_drawn_here(data)
         record = RECORDS["on-record" if drawn else "not-on-record"]
         if check.integrity.outcome == "invalid":
@@ -228,7 +230,7 @@ class Verifications:
             )
         if credential is None:
             return verification
-        known = self._judge.judge(credential, now)
+        known = known_to_be_ours(self._judge.judge(credential, now))
         parts = {**verification.parts, "status": known.status}
         if parts["validity"].outcome == "unknown":
             parts["validity"] = known.validity
@@ -297,6 +299,16 @@ class Verifications:
                 )
             )
             work.commit()
+
+
+def known_to_be_ours(verdict: Verdict) -> Verdict:
+    """The verdict on a credential that the hub itself has kept since it was issued.
+
+    A key that fell into other hands later leaves open, offline, who signed; the record tells.
+    """
+    if verdict.issuer.code != "key-compromised-later":
+        return verdict
+    return verdict._replace(issuer=PARTS["issuer-on-record"])
 
 
 def _record_of(

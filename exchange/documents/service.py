@@ -16,6 +16,7 @@ from uuid import UUID
 
 from certstore.certificate_type import CertificateType, Title
 from certstore.documents.face import Annotation
+from certstore.errors import ObjectError, StoreFault
 from certstore.identifiers import CertificateIdentifier
 from certstore.objects import ObjectStore
 from certstore.status import State
@@ -244,9 +245,7 @@ class Documents:
                 authorization=evidence.authorization,
             )
 
-    def _check_current(
-        self, certificate: Certificate, released: Released, now: datetime
-    ) -> None:
+    def _check_current(self, certificate: Certificate, released: Released, now: datetime) -> None:
         """Only the version that was the newest when the lookup was answered was looked up, and
         nobody is handed a fresh copy of what is in force no more."""
         with self._work.read() as connection:
@@ -309,7 +308,15 @@ class Documents:
     def _hand_out(
         self, permitted: Permitted, certificate: Certificate, document: Document
     ) -> tuple[Document, bytes]:
-        content = self._objects.get(document.sha256)
+        try:
+            content = self._objects.get(document.sha256)
+        except StoreFault:
+            raise
+        except ObjectError:
+            raise Unavailable(
+                "保存的文件缺失或已被改动,请运维人员执行 yici check-store。",
+                "The kept file is missing or was altered; the operators run `yici check-store`.",
+            ) from None
         kind = "file-read" if document.use is None else "copy-read"
         with self._work.begin() as work:
             work.record(

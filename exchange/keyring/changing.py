@@ -9,11 +9,12 @@ so that every process sees it with its next batch or request.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from exchange.audit.records import PreparedRecord, prepare
 from exchange.clock import Clock
@@ -26,6 +27,9 @@ from exchange.keyring.service import Keyring
 from exchange.unit_of_work import UnitOfWork
 
 _ATTEMPTS: Final = 5
+_Result = TypeVar("_Result")
+Happening = tuple[SigningKey, Event, datetime, str]
+"""What becomes of a key: since when, and the operator's reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,10 @@ class Change:
     """What is to be written: new keys, events, certificates, a root, a revocation list."""
 
     keys: Sequence[SigningKey] = ()
-    events: Sequence[tuple[SigningKey, Event, datetime, str]] = ()
+    events: Sequence[Happening] = ()
     certificates: Sequence[tuple[SigningKey, x509.Certificate]] = ()
     root: Root | None = None
     crl: x509.CertificateRevocationList | None = None
-    records: Sequence[PreparedRecord] = field(default=())
 
 
 class KeyChanges:
@@ -60,16 +63,15 @@ class KeyChanges:
         are not registered wait. The keys taken up."""
 
         def decide(register: KeyRegister) -> tuple[Change, list[SigningKey]]:
-            found = [
-                key
+            owners = {*OWN, *self._departments()}
+            keys = [
+                replace(key, events=(), registered=True)
                 for key in register.keys.values()
-                if key.owner in OWN or key.owner in self._departments()
-                if not self._is_registered(key)
+                if not key.registered and key.owner in owners
             ]
-            keys = [replace(key, events=()) for key in found]
             at = self.now()
-            events = [(key, "activated", at, "found in the folder") for key in keys]
-            return Change(keys=keys, events=events), keys  # type: ignore[arg-type]
+            events: list[Happening] = [(key, "activated", at, "found there") for key in keys]
+            return Change(keys=keys, events=events), keys
 
         return self.apply(decide)
 
@@ -97,14 +99,16 @@ class KeyChanges:
             KeyFault: the key cannot be opened: nothing would be signed with it.
         """
 
+        self.take_up()
+
         def decide(register: KeyRegister) -> tuple[Change, SigningKey]:
             key = get(register, kid)
             if key.state != "made":
-                raise _not_from(key, "made")
+                raise not_from(key, "made")
             self.keyring.opener.open(key.place)
             at = self.now()
             before = register.find_active(key.owner)
-            events: list[tuple[SigningKey, Event, datetime, str]] = []
+            events: list[Happening] = []
             if before is not None:
                 events.append((before, "retired", at, f"succeeded by {kid}"))
             events.append((key, "activated", at, "taken into use"))
@@ -118,6 +122,8 @@ class KeyChanges:
         The hub's own keys are rotated, not retired: without one no answer could be signed.
         """
 
+        self.take_up()
+
         def decide(register: KeyRegister) -> tuple[Change, SigningKey]:
             key = get(register, kid)
             if key.owner in OWN and key.state == "active":
@@ -126,12 +132,20 @@ class KeyChanges:
                     "The hub cannot do without this key; rotate it.",
                 )
             if key.state not in ("made", "active"):
-                raise _not_from(key, "made", "active")
+                raise not_from(key, "made", "active")
             return Change(events=[(key, "retired", self.now(), reason)]), key
 
         return self.apply(decide)
 
-    def apply(self, decide: Callable[[KeyRegister], tuple[Change, Any]]) -> Any:
+    def name_of(self, department: str) -> str:
+        """A department's name in Chinese. Raises BadRequest: it is not registered."""
+        with self._work.read() as connection:
+            name = repository.find_name(connection, department)
+        if name is None:
+            self._known(department)
+        return name or department
+
+    def apply(self, decide: Callable[[KeyRegister], tuple[Change, _Result]]) -> _Result:
         """Decide by the register, write, and raise the revision, all of one state.
 
         Raises:
@@ -195,13 +209,9 @@ class KeyChanges:
                 faults=(Fault("owner", "须先登记部门", "register it first"),),
             )
 
-    def _departments(self) -> set[str]:
+    def _departments(self) -> frozenset[str]:
         with self._work.read() as connection:
-            return repository.departments_of(connection)
-
-    def _is_registered(self, key: SigningKey) -> bool:
-        with self._work.read() as connection:
-            return repository.is_registered(connection, key.kid)
+            return repository.registered_departments(connection)
 
 
 def get(register: KeyRegister, kid: str) -> SigningKey:
@@ -222,7 +232,8 @@ def get(register: KeyRegister, kid: str) -> SigningKey:
     return found[0]
 
 
-def _not_from(key: SigningKey, *wanted: str) -> Conflict:
+def not_from(key: SigningKey, *wanted: str) -> Conflict:
+    """That a key is not in one of the states that are wanted."""
     zh, en = STATES[key.state]
     wanted_zh = "、".join(STATES[state][0] for state in wanted)
     wanted_en = " or ".join(STATES[state][1] for state in wanted)
@@ -232,9 +243,7 @@ def _not_from(key: SigningKey, *wanted: str) -> Conflict:
     )
 
 
-def _record(
-    kind: str, now: datetime, key: str, owner: str | None = None
-) -> PreparedRecord:
+def _record(kind: str, now: datetime, key: str, owner: str | None = None) -> PreparedRecord:
     department = owner if owner is not None and owner not in OWN else None
     return prepare(
         kind, now, key=key, department=department,
@@ -243,6 +252,4 @@ def _record(
 
 
 def _fingerprint(root: Root) -> str:
-    from cryptography.hazmat.primitives.hashes import SHA256
-
     return root.certificate.fingerprint(SHA256()).hex()

@@ -23,7 +23,7 @@ from exchange.audit.tables import audit_records
 from exchange.certificates import issuing as issuing_module
 from exchange.certificates import repository
 from exchange.certificates.chunks import Chunk, SignedChunk
-from exchange.certificates.records import Certificate, Counts, Issuable, state_of
+from exchange.certificates.records import Certificate, Counts, Issuable, life_of, state_of
 from exchange.certificates.signing import Signing, SigningHere, signing_for
 from exchange.certificates.tables import certificates, issue_batches, status_changes
 from exchange.hub import Hub
@@ -50,8 +50,8 @@ def states(hub: Hub, row: Issuable) -> list[State]:
     found = versions(hub, row)
     with hub.work.read() as connection:
         events = repository.events(connection, MARKET, BUSINESS, row.serial)
-    latest = events[-1] if events else None
-    return [state_of(each, len(found), latest, hub.clock.now()) for each in found]
+    life = life_of(found, events)
+    return [state_of(life, each.version, hub.clock.now()) for each in found]
 
 
 def published(hub: Hub, certificate: Certificate) -> str:
@@ -131,8 +131,10 @@ def test_an_older_term_arriving_late_is_given_back_as_a_fault(hub: Hub) -> None:
 
 @pytest.mark.parametrize(
     ("state", "status", "operation"),
-    [("02", "status-suspended", "03"), ("04", "status-invalid", "05"),
-     ("05", "status-invalid", "04"), ("07", "status-invalid", "05")],
+    [("02", "status-suspended", "03"), ("03", "status-invalid", "x-03"),
+     ("04", "status-invalid", "05"), ("05", "status-invalid", "04"),
+     ("06", "status-invalid", "x-06"), ("07", "status-invalid", "x-07"),
+     ("99", "status-invalid", "x-99")],
 )  # fmt: skip
 def test_a_row_that_is_not_in_force_is_published_as_such(
     hub: Hub, state: str, status: str, operation: str

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from certstore.errors import ObjectError
+from certstore.objects.contract import altered, not_found, retained, unavailable
+from exchange import problems
 from exchange.database import metadata
 from exchange.hub import NAMED
 from exchange.stores.named import ObjectColumns
@@ -95,6 +98,15 @@ def test_a_link_holds_nothing_but_the_files_hash(served: Served) -> None:
     assert parts.path == "/v1/objects/" + "0" * 64
     names = [pair.split("=")[0] for pair in parts.query.split("&")]
     assert names == ["expires", "type", "signature"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(unavailable(), 503), (altered(), 500), (not_found(), 500), (retained(), 400)],
+    ids=["unavailable", "altered", "not found", "retained"],
+)
+def test_whose_fault_an_error_of_the_store_is(error: ObjectError, status: int) -> None:
+    assert problems.of_library_error(error).status_code == status
 
 
 def test_every_table_that_names_objects_is_known_to_the_check() -> None:
