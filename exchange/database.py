@@ -18,7 +18,9 @@ _DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 _UNCHANGEABLE = (
     "audit_records", "audit_tiles", "certificates", "certificate_events", "status_changes",
     "published_lists",
-    "authorization_uses", "policy_sets", "items", "materials", "bound_copies",
+    "authorization_uses", "policy_sets", "items", "certificate_types", "materials", "bound_copies",
+    "signing_keys", "signing_key_events", "key_certificates", "root_certificates",
+    "revocation_lists",
 )  # fmt: skip
 
 

@@ -17,7 +17,12 @@ from typing import Any, Final
 
 from asn1crypto import x509 as asn1_x509
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.misc import PdfError, PdfReadError
+from pyhanko.pdf_utils.decode_limits import (
+    DecodeLimits,
+    DocumentDecodeBudget,
+    StreamDecodeLimits,
+)
+from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfError, PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation import async_validate_pdf_signature
@@ -32,6 +37,11 @@ MOST_PAGES: Final = 500
 MOST_ATTACHMENTS: Final = 64
 MOST_ATTACHED_BYTES: Final = 1024 * 1024
 _DEEPEST: Final = 16
+_MEGABYTE: Final = 1024 * 1024
+_UNPACKING: Final = DecodeLimits(
+    per_stream=StreamDecodeLimits(max_output_size=32 * _MEGABYTE),
+    document_budget=DocumentDecodeBudget(base_allowance=64 * _MEGABYTE),
+)
 _HEX: Final = re.compile(rb"<(?:[0-9a-f]*|[0-9A-F]*)>")
 
 
@@ -68,6 +78,8 @@ def inspect(data: bytes, *, tsa_roots: Sequence[bytes], at: datetime) -> dict[st
             "certified": embedded.docmdp_level is MDPPerm.NO_CHANGES,
             **_attached(reader),
         }
+    except PdfDecodeLimitError:
+        raise Refusal("unpacks-too-large") from None
     except (PdfError, SignatureValidationError, RecursionError, ValueError, TypeError, KeyError):
         raise Refusal("malformed") from None
     except (AttributeError, IndexError, OverflowError, AssertionError, zlib.error):
@@ -76,10 +88,12 @@ def inspect(data: bytes, *, tsa_roots: Sequence[bytes], at: datetime) -> dict[st
 
 def _read(data: bytes) -> PdfFileReader:
     try:
-        reader = PdfFileReader(BytesIO(data), strict=True)
+        reader = PdfFileReader(BytesIO(data), strict=True, decode_limits=_UNPACKING)
         if reader.encrypted:
             raise Refusal("encrypted")
         count = reader.root["/Pages"]["/Count"]
+    except PdfDecodeLimitError:
+        raise
     except PdfReadError as error:
         raise Refusal("cyclic" if "loop detected" in str(error) else "malformed") from None
     if not isinstance(count, int) or not 0 < count <= MOST_PAGES:

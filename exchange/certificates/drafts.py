@@ -92,7 +92,9 @@ def check_revision(
         faults.append(_fault("holder", zh, "a certificate stays with its holder; issue another"))
     if operation == RENEW and not _goes_on(acted, wanted):
         zh = "延续后的截止日期须晚于原截止日期"
-        faults.append(_fault("valid_until", zh, "it must end later than the term it renews"))
+        faults.append(
+            _fault("validity/valid_until", zh, "it must end later than the term it renews")
+        )
     if acted.version >= MOST_VERSIONS:
         faults.append(_fault("identifier", "版本号已用尽", "no version number is left"))
     _raise_if_any(faults)
@@ -187,16 +189,18 @@ def _faults(kind: CertificateType, issuer: str, wanted: Draft, now: datetime) ->
             valid_until=wanted.valid_until,
         )
     except FaultsError as error:
-        faults = [_fault(_place(each.field, kind), each.zh, each.en) for each in error.faults]
+        faults = [_fault(_place(each.field), each.zh, each.en) for each in error.faults]
     on = wanted.effective_on
     if on is not None and on < civil_day(now) and not wanted.legal_ground:
         faults.append(_fault("legal_ground", "追溯须载明依据", "back-dating needs a legal ground"))
     return faults
 
 
-def _place(name: str, kind: CertificateType) -> str:
+def _place(name: str) -> str:
     """Where in the body a fault of the type's check lies."""
-    if name in ("holder", "issuer", "valid_from", "valid_until") or name.startswith("holder"):
+    if name in ("valid_from", "valid_until"):
+        return f"validity/{name}"
+    if name in ("holder", "issuer") or name.startswith("holder"):
         return name.replace(".", "/")
     return f"fields/{name.replace('.', '/')}" if name != "fields" else name
 
@@ -218,5 +222,3 @@ def _raise_if_any(faults: Sequence[Fault]) -> None:
             "The certificate does not fit; mend each place named in faults.",
             faults=tuple(faults),
         )
-
-

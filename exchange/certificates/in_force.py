@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import orjson
@@ -55,6 +55,10 @@ EXISTS (
 """  # noqa: S608  # a parameter's name alone
 
 
+EVER: Final = datetime.min.replace(tzinfo=UTC)
+"""Before everything: the issue of a certificate whose first version a register stated."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Happened:
     sequence: int
@@ -92,8 +96,7 @@ def is_valid(
 def _life(events: str, moment: datetime) -> Timeline:
     happened = [_happened(each, moment) for each in orjson.loads(events)]
     if not any(each.version == 1 and each.operation in ISSUING for each in happened):
-        begin = min(each.effective_at for each in happened)
-        first = _Happened(0, 1, ISSUE, State.VALID.code, begin, begin, True, None)
+        first = _Happened(0, 1, ISSUE, State.VALID.code, EVER, EVER, True, None)
         happened.insert(0, first)
     return timeline(happened, {})
 

@@ -15,6 +15,7 @@ from certstore.history import BY_REGISTER
 from certstore.life_cycle import ISSUE, timeline
 from certstore.status import State
 from exchange.certificates.copying import Change
+from exchange.certificates.in_force import EVER
 from exchange.certificates.planning import History, Standing
 from exchange.certificates.records import Certificate, Event, Slot
 from exchange.certificates.tables import (
@@ -166,10 +167,7 @@ def _history(standing: list[Standing], happened: list[Event] | None, now: dateti
         return History(tuple(standing))
     events = {each.sequence: each for each in happened}
     if not any(each.version == 1 and each.sequence == 0 for each in happened):
-        begin = min(each.effective_at for each in happened)
-        events[0] = Event(
-            0, 1, ISSUE, State.VALID.code, begin, "", None, begin, BY_REGISTER
-        )  # only its order counts here
+        events[0] = Event(0, 1, ISSUE, State.VALID.code, EVER, "", None, EVER, BY_REGISTER)
     life = timeline(events.values(), {})
     period = life.stated_at(now)
     planned = [each for each in life.periods if each.since > now]

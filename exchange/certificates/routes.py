@@ -143,7 +143,12 @@ def read_status_list(
     return Response(published.token, media_type=STATUS_LIST, headers=headers)
 
 
-@router.get("/v1/trust", summary="Whom to trust 可信名单", responses=problems(503))
+@router.get(
+    "/v1/trust",
+    summary="Whom to trust 可信名单",
+    response_model_exclude_none=True,
+    responses=problems(503),
+)
 def read_trust(hub: HubOf) -> TrustOut:
     """Public: the issuers' and the hub's public keys and the log's, for verifying offline."""
     return TrustOut.model_validate(hub.certificates.trust())

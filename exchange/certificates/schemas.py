@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from certstore.status import State
 from certstore.types import CertificateType
@@ -86,6 +86,10 @@ class TrustOut(BaseModel):
     as_of: datetime
     issuers: list[dict[str, Any]]
     hub: dict[str, Any]
+    root: Annotated[
+        dict[str, str] | None,
+        Field(description="the root's certificate and revocation list: DER, base64"),
+    ] = None
     log: dict[str, str]
 
 

@@ -294,4 +294,3 @@ def _exists() -> Conflict:
         "There is a certificate of that serial; renew or change it through its versions.",
         members={"reason": "exists"},
     )
-

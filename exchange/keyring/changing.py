@@ -42,6 +42,12 @@ class Change:
     root: Root | None = None
     crl: x509.CertificateRevocationList | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        written = (self.keys, self.events, self.certificates, self.root, self.crl)
+        return not any(written)
+
 
 class KeyChanges:
     """Changes the registry; each change by ``by``, an operator."""
@@ -154,7 +160,7 @@ class KeyChanges:
         for _ in range(_ATTEMPTS):
             register = self.keyring.current()
             change, result = decide(register)
-            if change == Change():
+            if change.is_empty:
                 return result
             if self._write(register, change):
                 return result

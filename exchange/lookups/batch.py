@@ -35,6 +35,7 @@ from exchange.lookups import presented, reading
 from exchange.lookups.answers import digest, sign_answer
 from exchange.lookups.deciding import Asked, Decided, Deciding
 from exchange.lookups.reading import Held
+from exchange.lookups.releasing import release
 from exchange.lookups.schemas import LookupIn
 from exchange.observing import count_lookups
 
@@ -209,7 +210,7 @@ class LookupBatches:
         else:
             if committed is not None:
                 self._answer(committed)
-        _release(units)
+        release(units)
 
     def _commit_together(self, units: Sequence[Unit]) -> _Committed | None:
         now = self._clock.now()
@@ -389,24 +390,3 @@ def _unavailable() -> HubError:
         "The database cannot be reached, so no answer is given. Try again later.",
         headers={"Retry-After": "5"},
     )
-
-
-def _release(units: Sequence[Unit]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[Unit]] = {}
-    for unit in units:
-        by_loop.setdefault(unit.loop, []).append(unit)
-    for loop, own in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, own)
-        except RuntimeError:  # the loop has ended: whoever asked is gone
-            log.warning("answers without a caller", count=len(own))
-
-
-def _resolve(units: Sequence[Unit]) -> None:
-    for unit in units:
-        if unit.future.done():
-            continue  # the caller hung up; its record stands all the same
-        if isinstance(unit.outcome, BaseException):
-            unit.future.set_exception(unit.outcome)
-        elif unit.outcome is not None:
-            unit.future.set_result(unit.outcome)

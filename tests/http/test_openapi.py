@@ -174,6 +174,7 @@ def filled(once: Standing, path: str) -> str:
         "authorization": once.authorization,
         "presentation": once.case,
         "index": "0",
+        "sequence": "1",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
 

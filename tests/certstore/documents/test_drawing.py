@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 from collections.abc import Callable
 from datetime import date
@@ -17,11 +18,13 @@ from certstore.certificate_type import Title
 from certstore.documents import Drawer
 from certstore.documents.drawing import _as_svg
 from certstore.documents.face import Face, Line, clean, shown
+from certstore.documents.inspection import _attached
 from certstore.documents.looks import Looks
 from certstore.documents.samples import MADE_AT
 from certstore.documents.wording import validity_of
 from certstore.errors import DocumentError
 
+PAGE_NUMBER = re.compile(r"1\.2\.156[0-9A-Z.]+第\d+页，共\d+页·page\d+of\d+")
 Faces = dict[str, Face]
 Programs = Callable[[str], str]
 
@@ -110,9 +113,10 @@ def test_a_scope_of_4000_characters_goes_on_overleaf_and_nothing_is_lost(
     scope = "".join(f"第{number:03d}项食品销售；" for number in range(400))[:4000]
     pdf = drawer.pdf(with_value(faces["business-licence"], "business_scope", scope), MADE_AT)
     assert pages(pdf) > 1
-    text = text_of(pdf, program).replace("\n", "").replace(" ", "")
+    text = PAGE_NUMBER.sub("", "".join(text_of(pdf, program).split()))
     assert "接续页" in text
-    assert all(f"第{number:03d}项" in text for number in range(4000 // 10))
+    missing = [number for number in range(400) if f"第{number:03d}项" not in text]
+    assert missing == []
 
 
 def test_sixty_fields_find_room(drawer: Drawer, faces: Faces, program: Programs) -> None:
@@ -121,7 +125,7 @@ def test_sixty_fields_find_room(drawer: Drawer, faces: Faces, program: Programs)
         for number in range(60)
     )
     face = dataclasses.replace(faces["parking-facility-licence"], lines=lines)
-    text = text_of(drawer.pdf(face, MADE_AT), program)
+    text = "".join(text_of(drawer.pdf(face, MADE_AT), program).split())
     assert all(f"值{number}号" in text for number in range(60))
 
 
@@ -136,14 +140,11 @@ def test_what_looks_like_markup_or_code_is_only_text(
 def test_a_character_that_no_font_has_is_a_geta_on_the_face_and_itself_in_the_data(
     drawer: Drawer, faces: Faces, program: Programs
 ) -> None:
-    face = with_value(faces["business-licence"], "name", "青\U0001f600禾\u0378行")
+    face = with_value(faces["business-licence"], "address", "青\U0001f600禾\u0378行")
     pdf = drawer.pdf(face, MADE_AT)
     assert "青〓禾" in text_of(pdf, program)
-    metadata = subprocess.run(
-        [program("pdfdetach"), "-savefile", "metadata.json", "-o", "/dev/stdout", "/dev/stdin"],
-        input=pdf, capture_output=True,
-    )  # fmt: skip
-    del metadata  # the bytes are compared in test_check, where the library itself reads them
+    attached = _attached(PdfFileReader(BytesIO(pdf)))
+    assert "青\U0001f600禾\u0378行" in (attached["metadata"] or "")
 
 
 def test_an_unbroken_run_of_letters_stays_on_the_page(drawer: Drawer, faces: Faces) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from certstore.documents import Drawer
-from certstore.documents.drawing import _data_of
 from certstore.documents.face import Face
 from certstore.documents.fonts import _wheel_folders, load_fonts
 from certstore.documents.samples import MADE_AT
@@ -25,7 +24,6 @@ def test_a_certificate_can_be_drawn_with_the_wheel_alone(faces: dict[str, Face])
     (folder,) = _wheel_folders()
     pdf = Drawer(fonts=folder).pdf(faces["business-licence"], MADE_AT)
     assert b"NotoSansSC" in pdf
-    assert _data_of
 
 
 def test_a_folder_without_a_font_is_named(tmp_path: Path) -> None:
