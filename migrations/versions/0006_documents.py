@@ -42,7 +42,9 @@ CREATE UNIQUE INDEX documents_originals
 CREATE UNIQUE INDEX documents_copies
     ON documents (issuer, type_code, serial, version, lookup, valid_until, reason)
     WHERE kind = 'annotated';
-CREATE INDEX documents_sha256 ON documents (sha256);
+-- Stores list names byte by byte, and the rows are read in the same order.
+CREATE INDEX documents_sha256 ON documents (sha256 COLLATE "C");
+CREATE INDEX materials_sha256 ON materials (sha256 COLLATE "C");
 """
 
 APPLICATION = "yici_app"
@@ -54,4 +56,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP INDEX materials_sha256")
     op.execute("DROP TABLE documents")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,10 +13,13 @@ import psycopg2
 import pytest
 
 from certstore.types import sample_texts
+from exchange.clock import SystemClock
+from exchange.embedded import EmbeddedPostgres, create_database, drop_database
 from exchange.hub import build_hub
+from exchange.keys import make_keys
 from tests.conftest import Database
 from tests.http.standing import faulty, problem
-from tests.hub import AUDIT_OFFICE, HEALTH, MARKET, Served
+from tests.hub import AUDIT_OFFICE, HEALTH, MARKET, PASSPHRASE, Served, make_settings
 from tests.lookups.asking import lookup
 
 LICENCE = next(text for text in sample_texts() if 'key = "business-licence"' in text)
@@ -310,3 +314,22 @@ name = {{ zh = "营业执照", en = "Business licence" }}
 certificate = "business-licence"
 fields = ["name", "business_scope", "legal_person"]
 """
+
+
+def test_samples_leave_alone_what_somebody_has_defined_otherwise(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    create_database(postgres, "test_samples", template="template_yici")
+    settings = make_settings(Database("test_samples", postgres), tmp_path)
+    make_keys(settings.keys_dir, PASSPHRASE, ())
+    hub = build_hub(settings, SystemClock())
+    own = LICENCE.replace("营业执照", "本地营业执照")
+    taken = sample("own-parking").replace("11440000MB2D01234C902", "11440300MB2E09012L001")
+    taken = taken.replace("11440000MB2D01234C", "11440300MB2E09012L")
+    for text in (own, taken):
+        assert hub.publishing.publish_type(text, by="tests")[1]
+    assert hub.publishing.publish_samples(by="setup") == ["limited-business-licence"]
+    assert hub.publishing.publish_samples(by="setup") == []
+    assert hub.access.snapshot().types["business-licence"].title.zh == "本地营业执照"
+    hub.engine.dispose()
+    drop_database(postgres, "test_samples")

@@ -154,21 +154,3 @@ def test_a_suspended_certificate_is_not_bound(room: Room, holder: Holder) -> Non
         market.post(f"/v1/certificates/{holder.licence}/suspension", json=why).raise_for_status()
     answer = holder.bind(new_key())
     assert (answer.status_code, answer.json()["state"]) == (409, "02")
-
-
-def test_the_client_binds_and_shows(room: Room, holder: Holder) -> None:
-    from exchange.client.applicant import Applicant
-    from exchange.client.transport import Transport
-
-    account = f"enterprise-{int(holder.id[8:17])}"
-    password = room.served.accounts[account]
-    with Applicant.sign_in(
-        room.served.url, account, password, transport=Transport(room.served.url)
-    ) as applicant:
-        key = new_key()
-        copy = applicant.bind(holder.licence, key, at=room.served.clock.now())
-        assert payload_of(copy)["cnf"]["jwk"] == public(key)
-        code = applicant.show(holder.licence, ["name"], seconds=60)
-        assert code.code not in repr(code)
-        assert [each.state for each in applicant.showings()] == ["open"]
-        assert applicant.withdraw_code(code.id).state == "withdrawn"
