@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from exchange.bulk_commands import app as bulk
-from exchange.certificate_types.commands import app as types
+from exchange.type_commands import app as types
 from exchange.key_commands import app as keys
 from exchange.telling import fail, told
 

@@ -249,7 +249,7 @@ def test_a_certificate_shows_nothing_of_its_holder_unless_disclosed(hub: Hub) ->
     row = enterprise(1)
     issue(hub, [row])
     parts = parse(versions(hub, row)[0].credential)
-    assert len(parts.disclosures) == 3 + len(row.fields)
+    assert len(parts.disclosures) == 2 + len(row.fields)
 
 
 def count(hub: Hub, table: sa.Table) -> int:
