@@ -98,96 +98,143 @@ class Hub:
     store_check: StoreCheck
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What every room stands on."""
+
+    settings: Settings
+    clock: Clock
+    engine: sa.Engine
+    log: Log
+    work: UnitOfWork[Any, Any]
+    keys: Keyring
+    governance: Governance
+    access: Access
+    objects: ObjectStore
+
+    @property
+    def issuer(self) -> str:
+        return self.settings.public_url.rstrip("/")
+
+    @property
+    def holder_key(self) -> bytes:
+        return self.settings.holder_key_bytes
+
+
 def build_hub(settings: Settings, clock: Clock) -> Hub:
     """Put a hub together. Nothing is connected to yet.
 
     Raises:
         SettingsFault: the keys cannot be used.
     """
-    log_key = load_log_key(
-        settings.keys_dir, settings.keys_passphrase.get_secret_value(), settings.log_origin
-    )
-    engine = make_engine(settings.database_url.get_secret_value())
-    log = Log(settings.log_origin, log_key)
-    work: UnitOfWork[Any, Any] = UnitOfWork(engine, log, clock)
-    keys = Keyring(work, KeyOpener.of(settings), log_key)
-    governance = Governance()
-    access = Access(governance, work)
+    on = _ground(settings, clock)
+    work, access, governance, objects = on.work, on.access, on.governance, on.objects
     publishing = Publishing(work, governance)
-    issuer = settings.public_url.rstrip("/")
-    holder_key = settings.holder_key_bytes
-    certificates = Certificates(work, access, clock, keys, Places(issuer), holder_key)
-    objects = object_store(settings)
-    foreign_issuers = ForeignIssuers(work, f"{issuer}/")
-    certificates.verifications.know_also(
-        documents=is_document,
-        imported=is_imported,
-        elsewhere=foreign_issuers.trusted,
-    )
+    foreign = ForeignIssuers(work, f"{on.issuer}/")
+    certificates = _certificates(on, foreign)
+    nonces = Nonces(on.holder_key)
     return Hub(
         settings=settings,
         clock=clock,
-        engine=engine,
+        engine=on.engine,
         work=work,
-        keys=keys,
-        log=log,
+        keys=on.keys,
+        log=on.log,
         access=access,
-        tokens=Tokens(
-            work,
-            governance,
-            clock,
-            keys,
-            issuer=issuer,
-            seconds=settings.access_token_seconds,
-            holder_hmac_key=holder_key,
-        ),
+        tokens=_tokens(on),
         publishing=publishing,
         items=Items(work, access),
         certificate_types=CertificateTypes(publishing, access),
         certificates=certificates,
         registers=Registers(work, clock),
-        cases=Cases(work, governance, access, clock, objects, holder_hmac_key=holder_key),
-        authorizations=Authorizations(work, governance, access, clock, keys, issuer=issuer),
+        cases=Cases(work, governance, access, clock, objects, holder_hmac_key=on.holder_key),
+        authorizations=Authorizations(work, governance, access, clock, on.keys, issuer=on.issuer),
         applicants=Applicants(work, governance),
-        lookups=LookupBatches(
-            engine,
-            governance,
-            log,
-            keys,
-            clock,
-            issuer=issuer,
-            holder_hmac_key=holder_key,
-            most_waiting=settings.queue_max_lookups,
-        ),
-        documents=Documents(
-            work,
-            access,
-            clock,
-            objects,
-            Maker(
-                keys,
-                fonts=settings.fonts_dir,
-                looks=settings.looks_dir,
-                seals=settings.seals_dir,
-                stamps=settings.timestamp_url,
-            ),
-            public_url=issuer,
-        ),
-        presentations=Presentations(work, access, clock, certificates, key=holder_key),
-        binding=Binding(work, clock, certificates, keys, Nonces(holder_key), audience=issuer),
+        lookups=_lookups(on),
+        documents=_documents(on),
+        presentations=Presentations(work, access, clock, certificates, key=on.holder_key),
+        binding=Binding(work, clock, certificates, on.keys, nonces, audience=on.issuer),
         audit=Audit(work, access),
-        bulk=Bulk(
-            work,
-            access,
-            clock,
-            objects,
-            holder_hmac_key=holder_key,
-            max_bytes=settings.bulk_max_bytes,
-        ),
-        foreign_issuers=foreign_issuers,
+        bulk=_bulk(on),
+        foreign_issuers=foreign,
         objects=objects,
         linked=Linked(objects, signed_links(settings), clock),
         store_check=StoreCheck(work, clock, objects, NAMED),
+    )
+
+
+def _ground(settings: Settings, clock: Clock) -> _Ground:
+    passphrase = settings.keys_passphrase.get_secret_value()
+    log_key = load_log_key(settings.keys_dir, passphrase, settings.log_origin)
+    engine = make_engine(settings.database_url.get_secret_value())
+    log = Log(settings.log_origin, log_key)
+    work: UnitOfWork[Any, Any] = UnitOfWork(engine, log, clock)
+    governance = Governance()
+    return _Ground(
+        settings=settings,
+        clock=clock,
+        engine=engine,
+        log=log,
+        work=work,
+        keys=Keyring(work, KeyOpener.of(settings), log_key),
+        governance=governance,
+        access=Access(governance, work),
+        objects=object_store(settings),
+    )
+
+
+def _certificates(on: _Ground, foreign: ForeignIssuers) -> Certificates:
+    found = Certificates(on.work, on.access, on.clock, on.keys, Places(on.issuer), on.holder_key)
+    found.verifications.know_also(
+        documents=is_document, imported=is_imported, elsewhere=foreign.trusted
+    )
+    return found
+
+
+def _tokens(on: _Ground) -> Tokens:
+    return Tokens(
+        on.work,
+        on.governance,
+        on.clock,
+        on.keys,
+        issuer=on.issuer,
+        seconds=on.settings.access_token_seconds,
+        holder_hmac_key=on.holder_key,
+    )
+
+
+def _lookups(on: _Ground) -> LookupBatches:
+    return LookupBatches(
+        on.engine,
+        on.governance,
+        on.log,
+        on.keys,
+        on.clock,
+        issuer=on.issuer,
+        holder_hmac_key=on.holder_key,
+        most_waiting=on.settings.queue_max_lookups,
+    )
+
+
+def _documents(on: _Ground) -> Documents:
+    maker = Maker(
+        on.keys,
+        fonts=on.settings.fonts_dir,
+        looks=on.settings.looks_dir,
+        seals=on.settings.seals_dir,
+        stamps=on.settings.timestamp_url,
+    )
+    return Documents(on.work, on.access, on.clock, on.objects, maker, public_url=on.issuer)
+
+
+def _bulk(on: _Ground) -> Bulk:
+    return Bulk(
+        on.work,
+        on.access,
+        on.clock,
+        on.objects,
+        holder_hmac_key=on.holder_key,
+        max_bytes=on.settings.bulk_max_bytes,
     )
 
 

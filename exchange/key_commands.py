@@ -82,7 +82,7 @@ def list_keys(embedded: Embedded = False, var: Var = VAR) -> None:
 def make(owner: Owner, pkcs11: Pkcs11 = False, embedded: Embedded = False, var: Var = VAR) -> None:
     """Make a key; it is published, and signs nothing yet / 生成密钥."""
     with _root_at_work(embedded, var) as at_work:
-        key = at_work.changes.make(owner, kind="pkcs11" if pkcs11 else "file")
+        key = at_work.make(owner, kind="pkcs11" if pkcs11 else "file")
         typer.echo(f"已生成 / made: {key.kid}")
 
 

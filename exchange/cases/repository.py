@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from exchange.audit.tables import audit_records
 from exchange.cases.records import Case, Document, Given, Saving
 from exchange.cases.tables import case_materials, cases, materials
-from exchange.certificates.in_force import EVENTS, is_valid, passed_on, takes_part
+from exchange.certificates.in_force import EVENTS, is_valid, takes_part
 from exchange.items.definitions import Item
 from exchange.items.tables import items
 
@@ -27,7 +27,6 @@ _HELD = sa.text(
         WHERE holder_key = :holder_key AND type_key = ANY (:types) AND {takes_part(":now")}
         ORDER BY issuer, type_code, serial, version DESC
     ) c {EVENTS}
-    WHERE NOT {passed_on(":now")}
     """  # noqa: S608  # constants alone
 )
 

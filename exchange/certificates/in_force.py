@@ -1,7 +1,7 @@
 """Which version of a certificate counts at a moment, and how it stands: for reads of many at once.
 
-The parts of SQL read one more index entry for a certificate that nothing ever happened to; the
-state itself is worked out by ``certstore.life_cycle``, from the events, in one place.
+The state is worked out by ``certstore.life_cycle`` from the events, in one place; SQL only fetches
+them. A certificate that nothing ever happened to costs one look into an index.
 """
 
 from __future__ import annotations
@@ -44,17 +44,6 @@ def takes_part(moment: str) -> str:
 """  # noqa: S608  # a parameter's name alone
 
 
-def passed_on(moment: str) -> str:
-    """SQL: whether a later version of ``c`` that counts belongs to another holder."""
-    return f"""
-EXISTS (
-    SELECT 1 FROM certificates
-    WHERE issuer = c.issuer AND type_code = c.type_code AND serial = c.serial
-        AND version > c.version AND holder_key <> c.holder_key AND {takes_part(moment)}
-)
-"""  # noqa: S608  # a parameter's name alone
-
-
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 """Before everything: the issue of a certificate whose first version a register stated."""
 
@@ -71,17 +60,23 @@ class _Happened:
     withdraws: int | None
 
 
-def stated_code(events: str | None, version: int, moment: datetime) -> str:
-    """The state of a version by its events alone, without its term; ``events`` as in EVENTS."""
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """The version that counts, and the code of its state by its events alone, without its term."""
+
+    version: int
+    state: str
+
+
+def counting(events: str | None, version: int, moment: datetime) -> Counting:
+    """What counts at a moment of a certificate of which ``version`` was found; ``events`` as in
+    EVENTS. Where nothing happened, that one does."""
     if events is None:
-        return State.VALID.code
-    life = _life(events, moment)
-    period = life.stated_at(moment)
+        return Counting(version, State.VALID.code)
+    period = _life(events, moment).stated_at(moment)
     if period is None:
-        return State.OTHER.code
-    if period.version > version:
-        return State.EXPIRED.code
-    return period.condition.state.code
+        return Counting(version, State.OTHER.code)
+    return Counting(period.version, period.condition.state.code)
 
 
 def is_valid(
@@ -90,7 +85,7 @@ def is_valid(
     """Whether a version is valid at a moment, its term from ``first`` to ``last`` included."""
     today = civil_day(moment)
     within = (first is None or first <= today) and (last is None or last >= today)
-    return within and stated_code(events, version, moment) == State.VALID.code
+    return within and counting(events, version, moment) == Counting(version, State.VALID.code)
 
 
 def _life(events: str, moment: datetime) -> Timeline:

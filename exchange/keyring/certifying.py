@@ -155,8 +155,8 @@ class Certifying:
 
         return self.changes.apply(decide)
 
-    def rotate(self, owner: str, *, kind: str = "file") -> SigningKey:
-        """Make a key, certify it where the root is at hand, and take it into use.
+    def make(self, owner: str, *, kind: str = "file") -> SigningKey:
+        """Make a key, and certify it where the root is at hand; it signs nothing yet.
 
         Raises like :meth:`KeyChanges.make` and :meth:`certify`.
         """
@@ -164,7 +164,11 @@ class Certifying:
         root = self._keyring.current().root
         if owner not in OWN and root is not None and root.place.kind != ELSEWHERE:
             self.certify(key.kid)
-        return self.changes.activate(key.kid)
+        return key
+
+    def rotate(self, owner: str, *, kind: str = "file") -> SigningKey:
+        """Make a key and take it into use. Raises like :meth:`make`."""
+        return self.changes.activate(self.make(owner, kind=kind).kid)
 
     def certify_all(self) -> list[SigningKey]:
         """Certify every department's active key that has no certificate yet; those certified."""

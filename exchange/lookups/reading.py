@@ -12,8 +12,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from certstore.identifiers import CertificateIdentifier
+from certstore.status import State
 from exchange.authorizations.facts import AuthorizationFacts
-from exchange.certificates.in_force import EVENTS, passed_on, stated_code, takes_part
+from exchange.certificates.in_force import EVENTS, counting
 
 _COLUMNS = """
     c.identifier, c.type_key, c.version, c.fields::text, c.valid_from, c.valid_until,
@@ -27,9 +29,10 @@ PREPARE = (
     FROM unnest($1, $2, $3) AS asked (n, holder_key, type_key)
     JOIN LATERAL (
         SELECT DISTINCT ON (issuer, type_code, serial) * FROM certificates
-        WHERE holder_key = asked.holder_key AND type_key = asked.type_key AND {takes_part("$4")}
+        WHERE holder_key = asked.holder_key AND type_key = asked.type_key
+            AND (effective_at IS NULL OR effective_at <= $4)
         ORDER BY issuer, type_code, serial, version DESC
-    ) c ON NOT {passed_on("$4")} {EVENTS}
+    ) c ON true {EVENTS}
     """,  # noqa: S608
     f"""
     PREPARE certificates_by_number (int[], text[], text[], text[], text[], timestamptz) AS
@@ -38,7 +41,8 @@ PREPARE = (
     JOIN LATERAL (
         SELECT * FROM certificates
         WHERE issuer = asked.issuer AND type_code = asked.type_code AND serial = asked.serial
-            AND type_key = asked.type_key AND {takes_part("$6")}
+            AND type_key = asked.type_key
+            AND (effective_at IS NULL OR effective_at <= $6)
         ORDER BY version DESC LIMIT 1
     ) c ON true {EVENTS}
     """,  # noqa: S608
@@ -61,6 +65,12 @@ PREPARE = (
     SELECT id, number, lookup, $4 FROM unnest($1, $2, $3) AS used (id, number, lookup)
     """,
 )
+
+
+_VERSION = f"""
+    SELECT {_COLUMNS} FROM certificates c LEFT JOIN (SELECT NULL AS events) e ON true
+    WHERE type_code = %s AND issuer = %s AND serial = %s AND version = %s
+"""  # noqa: S608  # constants alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ def certificates_of_holders(
         "EXECUTE certificates_of_holders (%s, %s::bytea[], %s, %s)",
         (list(numbers), [f"\\x{key.hex()}" for key in keys], list(types), now),
     )
-    return [(row[0], _held(row, now)) for row in cursor.fetchall()]
+    return [(row[0], _held(cursor, row, now)) for row in cursor.fetchall()]
 
 
 def certificates_by_number(
@@ -115,7 +125,7 @@ def certificates_by_number(
         return []
     columns = [list(column) for column in zip(*asked, strict=True)]
     cursor.execute("EXECUTE certificates_by_number (%s, %s, %s, %s, %s, %s)", (*columns, now))
-    return [(row[0], _held(row, now)) for row in cursor.fetchall()]
+    return [(row[0], _held(cursor, row, now)) for row in cursor.fetchall()]
 
 
 def authorizations(cursor: Any, ids: Iterable[UUID]) -> Mapping[UUID, AuthorizationFacts]:
@@ -163,6 +173,17 @@ def take_uses(cursor: Any, uses: Sequence[Use], now: datetime) -> None:
     )
 
 
-def _held(row: Sequence[Any], now: datetime) -> Held:
-    state = stated_code(row[8], row[3], now)
-    return Held(row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]), state, row[9])
+def _held(cursor: Any, row: Sequence[Any], now: datetime) -> Held:
+    found = counting(row[8], row[3], now)
+    if found.version == row[3]:
+        return _held_of(row[1:], found.state)
+    if found.version > row[3]:
+        return _held_of(row[1:], State.EXPIRED.code)  # it passed on to another holder
+    # The version found was to come and was called off: an earlier one still counts.
+    identifier = CertificateIdentifier.parse(row[1])
+    cursor.execute(_VERSION, (*identifier.certificate, found.version))
+    return _held_of(cursor.fetchone(), found.state)
+
+
+def _held_of(row: Sequence[Any], state: str) -> Held:
+    return Held(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]), state, row[8])

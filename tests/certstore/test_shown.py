@@ -110,10 +110,10 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def bomb(side: int = 60_000) -> bytes:
-    """A PNG of a few hundred kilobytes that unpacks to 3.6 billion pixels."""
+    """A small PNG that says it unpacks to 3.6 billion pixels."""
     rows = compressobj()
     row = bytes(1 + side // 8)
-    packed = b"".join(rows.compress(row) for _ in range(side)) + rows.flush()
+    packed = rows.compress(row * 100) + rows.flush()
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         (chunk(b"IHDR", header), chunk(b"IDAT", packed), chunk(b"IEND", b""))
