@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from exchange.bulk_commands import app as bulk
-from exchange.type_commands import app as types
 from exchange.key_commands import app as keys
 from exchange.telling import fail, told
+from exchange.type_commands import app as types
 
 app = typer.Typer(
     name="yici",
