@@ -18,6 +18,7 @@ from exchange.bulk.routes import router as bulk
 from exchange.cases.routes import router as cases
 from exchange.certificate_types.routes import router as certificate_types
 from exchange.certificates.act_routes import router as acts
+from exchange.certificates.public_routes import router as public
 from exchange.certificates.routes import router as certificates
 from exchange.certificates.verification_routes import router as verifications
 from exchange.clock import SystemClock
@@ -96,7 +97,7 @@ def create_framework(hub: Hub) -> FastAPI:
     for router in (
         tokens, keys, items, certificate_types, acts, certificates, registers, cases,
         authorizations, applicants, audit, presentations, stores, bulk, verifications, files,
-        documents,
+        documents, public,
     ):  # fmt: skip
         app.include_router(router)
     _operations(app)

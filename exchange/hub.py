@@ -21,7 +21,9 @@ from exchange.cases.service import Cases
 from exchange.cases.tables import materials
 from exchange.certificate_types.service import CertificateTypes
 from exchange.certificates.places import Places
+from exchange.certificates.public import PublicAnswers
 from exchange.certificates.service import Certificates
+from exchange.certificates.visitors import Visitors, networks
 from exchange.clock import Clock, SystemClock
 from exchange.database import make_engine, unsafe_for_evidence
 from exchange.documents.making import Maker
@@ -82,6 +84,7 @@ class Hub:
     items: Items
     certificate_types: CertificateTypes
     certificates: Certificates
+    public_answers: PublicAnswers
     registers: Registers
     cases: Cases
     authorizations: Authorizations
@@ -146,6 +149,7 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
         items=Items(work, access),
         certificate_types=CertificateTypes(publishing, access),
         certificates=certificates,
+        public_answers=_public_answers(on, certificates),
         registers=Registers(work, clock),
         cases=Cases(work, governance, access, clock, objects, holder_hmac_key=on.holder_key),
         authorizations=Authorizations(work, governance, access, clock, on.keys, issuer=on.issuer),
@@ -189,6 +193,12 @@ def _certificates(on: _Ground, foreign: ForeignIssuers) -> Certificates:
         documents=is_document, imported=is_imported, elsewhere=foreign.trusted
     )
     return found
+
+
+def _public_answers(on: _Ground, certificates: Certificates) -> PublicAnswers:
+    proxies = networks(on.settings.trusted_proxies)
+    visitors = Visitors(on.work, on.clock, on.holder_key, proxies)
+    return PublicAnswers(on.work, on.access, on.clock, certificates.verifications, visitors)
 
 
 def _tokens(on: _Ground) -> Tokens:

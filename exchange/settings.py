@@ -6,6 +6,7 @@ There are no default secrets: what is missing is named at start-up, all of it at
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +57,9 @@ class Settings(BaseSettings):
     timestamp_url: Annotated[
         str | None, Field(description="RFC 3161 service that stamps seals", pattern=r"^https?://")
     ] = None
+    trusted_proxies: Annotated[
+        str, Field(description="networks whose X-Forwarded-For is believed, in CIDR notation")
+    ] = ""
     upload_max_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 10 * 1024 * 1024
     bulk_max_bytes: Annotated[int, Field(ge=1024, le=1 << 34)] = 1024 * 1024 * 1024
     body_max_bytes: Annotated[int, Field(ge=1024, le=1 << 26)] = 1024 * 1024
@@ -100,6 +104,17 @@ class Settings(BaseSettings):
                 "or YICI_PKCS11_PIN_FILE"
             )
         return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _is_a_list_of_networks(cls, value: str) -> str:
+        try:
+            for each in value.split(","):
+                if each.strip():
+                    ip_network(each.strip())
+        except ValueError:
+            raise ValueError("must be networks such as 10.0.0.0/8, with commas between") from None
+        return value
 
     @field_validator("s3_public_endpoint")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from exchange.bulk.schemas import (
     ImportedListOut,
     ImportedOut,
     ImportedSearchIn,
+    LinkIn,
+    LinkOut,
 )
 from exchange.bulk.uploads import received
 from exchange.http import HubOf, problems
@@ -27,6 +30,9 @@ from exchange.wellformed import BULK_FILES
 
 router = APIRouter(tags=["bulk"])
 
+FileName = Annotated[
+    str, Path(pattern="^[a-z]+(-[0-9]{1,9})?\\.(jsonl|json|jwt)$", examples=["manifest.json"])
+]
 Reads = Annotated[Permitted, Depends(Allowed("read-certificate"))]
 _UPLOAD = {
     "requestBody": {
@@ -180,9 +186,7 @@ def read_file(
     hub: HubOf,
     permitted: Reads,
     job: UUID,
-    name: Annotated[
-        str, Path(pattern="^[a-z]+(-[0-9]{1,9})?\\.(jsonl|json|jwt)$", examples=["manifest.json"])
-    ],
+    name: FileName,
 ) -> StreamingResponse:
     """Checked against its hash while it is read; recorded in the log before the first byte."""
     part, pieces = hub.bulk.file(permitted, job, name)
@@ -196,6 +200,19 @@ def read_file(
             "Cache-Control": "no-store",
         },
     )
+
+
+@router.post(
+    "/v1/bulk/{job:uuid}/files/{name}/links",
+    status_code=201,
+    summary="A link to a file of an export 导出文件链接",
+    responses=problems(400, 401, 403, 404, 503),
+)
+def link_file(hub: HubOf, permitted: Reads, job: UUID, name: FileName, body: LinkIn) -> LinkOut:
+    """For a program that fetches large files and has no token. Recorded when it is made; where
+    the object store signs links itself, the download goes there and not through the hub."""
+    address, until = hub.bulk.link(permitted, job, name, timedelta(seconds=body.seconds))
+    return LinkOut(url=address, expires_at=until)
 
 
 @router.post(

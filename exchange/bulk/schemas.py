@@ -161,6 +161,21 @@ class HolderIn(BaseModel):
     id: Annotated[str, Field(min_length=1, max_length=100)]
 
 
+class LinkIn(BaseModel):
+    """How long a link is to hold: up to seven days."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"seconds": 3600}]})
+
+    seconds: Annotated[int, Field(strict=True, ge=1, le=604_800)] = 3600
+
+
+class LinkOut(BaseModel):
+    """An address that needs no token until it expires; keep it as secret as the file."""
+
+    url: str
+    expires_at: datetime
+
+
 class ImportedSearchIn(BaseModel):
     """Whose imported certificates to find; ``flagged`` finds those with a wrong check digit."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, BinaryIO, Final
 from uuid import UUID
@@ -243,11 +243,37 @@ class Bulk:
             NotFound: the department has no such job, or it left no such file.
             StoreFault: of certstore, where the object store has it not at hand.
         """
+        part = self._part(permitted, job, name)
+        self._record_reading(permitted, job, part, "file")
+        pieces = self._objects.stream(part.sha256)
+        # Taken here, so that an object that is gone is an answer of its own, not half a file.
+        return part, chain((next(pieces, b""),), pieces)
+
+    def link(
+        self, permitted: Permitted, job: UUID, name: str, lifetime: timedelta
+    ) -> tuple[str, datetime]:
+        """An address that hands out one of an export's files to whoever has it, and until when.
+        The log has it before the address leaves, once however often it is used.
+
+        Raises like :meth:`file`, and certstore's ObjectError `bad-lifetime`.
+        """
+        part = self._part(permitted, job, name)
+        now = self._clock.now()
+        address = self._objects.link(
+            part.sha256, now=now, lifetime=lifetime, media_type=part.media_type
+        )
+        self._record_reading(permitted, job, part, "link")
+        return address, (now + lifetime).replace(microsecond=0)
+
+    def _part(self, permitted: Permitted, job: UUID, name: str) -> Part:
         self.get(permitted, job)
         with self._work.read() as connection:
             part = repository.find_part(connection, job, name)
         if part is None:
             raise NotFound("没有该文件。", "There is no such file.")
+        return part
+
+    def _record_reading(self, permitted: Permitted, job: UUID, part: Part, how: str) -> None:
         with self._work.begin() as work:
             work.record(
                 prepare(
@@ -258,13 +284,11 @@ class Bulk:
                     system=_system(permitted),
                     key=permitted.caller.key,
                     result=part.sha256,
+                    reason=how,
                     outcome="released",
                 )
             )
             work.commit()
-        pieces = self._objects.stream(part.sha256)
-        # Taken here, so that an object that is gone is an answer of its own, not half a file.
-        return part, chain((next(pieces, b""),), pieces)
 
     def imported(
         self, permitted: Permitted, id_type: str, holder_id: str, *, flagged: bool

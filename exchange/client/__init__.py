@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from exchange.client.applicant import Applicant
     from exchange.client.credentials import Credentials
     from exchange.client.evidence import Evidence, Proven, Trust, prove
+    from exchange.client.files import Copy
+    from exchange.client.histories import History
+    from exchange.client.issuing import Draft, Why
     from exchange.client.lookups import Certificate, Holder, Lookup, LookupResult, Operator
     from exchange.client.presentations import OneTimeCode, Showing
     from exchange.client.problems import YiciError, YiciProblem, YiciUnproven, YiciUnreachable
@@ -34,8 +37,11 @@ if TYPE_CHECKING:
 _HOME = {
     "Applicant": "applicant",
     "Certificate": "lookups",
+    "Copy": "files",
     "Credentials": "credentials",
+    "Draft": "issuing",
     "Evidence": "evidence",
+    "History": "histories",
     "Holder": "lookups",
     "Lookup": "lookups",
     "LookupResult": "lookups",
@@ -44,6 +50,7 @@ _HOME = {
     "Proven": "evidence",
     "Showing": "presentations",
     "Trust": "evidence",
+    "Why": "issuing",
     "Yici": "system",
     "YiciError": "problems",
     "YiciProblem": "problems",
@@ -55,8 +62,11 @@ _HOME = {
 __all__ = [
     "Applicant",
     "Certificate",
+    "Copy",
     "Credentials",
+    "Draft",
     "Evidence",
+    "History",
     "Holder",
     "Lookup",
     "LookupResult",
@@ -65,6 +75,7 @@ __all__ = [
     "Proven",
     "Showing",
     "Trust",
+    "Why",
     "Yici",
     "YiciError",
     "YiciProblem",

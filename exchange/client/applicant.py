@@ -12,6 +12,8 @@ from certstore.keys import Signer
 from certstore.possession import sign_possession
 from exchange.client.cases import Authorization, Case, Document, Names
 from exchange.client.certificates import OwnCertificate
+from exchange.client.files import PICTURES, Picture, sealed
+from exchange.client.histories import History
 from exchange.client.presentations import OneTimeCode, Showing
 from exchange.client.transport import Read, Reply, Transport, listed
 
@@ -173,6 +175,20 @@ class Applicant:
         """One's own certificate as a signed file (SD-JWT VC, RFC 9901). Raises YiciProblem."""
         return self._send("GET", f"/v1/me/certificates/{identifier}").text
 
+    def pdf(self, identifier: str) -> bytes:
+        """One's own certificate as a sealed PDF. Raises YiciProblem (404), YiciUnproven."""
+        return sealed(self._send("GET", f"/v1/me/certificates/{identifier}/pdf"))
+
+    def picture(self, identifier: str, form: Picture = "png") -> bytes:
+        """A picture of it, for a screen. It proves nothing. Raises YiciProblem (404)."""
+        path = f"/v1/me/certificates/{identifier}/picture"
+        return self._send("GET", path, {"Accept": PICTURES[form]}).content
+
+    def history(self, identifier: str) -> History:
+        """All that happened to one's own certificate and is planned; :meth:`History.prove`
+        checks it offline. Raises YiciProblem (404)."""
+        return self._send("GET", f"/v1/me/certificates/{identifier}/history").read(History.of)
+
     def bind(self, identifier: str, key: Signer, *, at: datetime) -> str:
         """A copy of one's own certificate that is bound to a key one holds (SD-JWT VC).
 
@@ -239,5 +255,8 @@ class Applicant:
             if before is None:
                 return
 
-    def _send(self, method: str, path: str, **options: Any) -> Reply:
-        return self._transport.send(method, path, headers=self._headers, **options)
+    def _send(
+        self, method: str, path: str, more: Mapping[str, str] | None = None, **options: Any
+    ) -> Reply:
+        headers = {**self._headers, **(more or {})}
+        return self._transport.send(method, path, headers=headers, **options)

@@ -146,3 +146,12 @@ class BulkWork:
     def file(self, job: UUID, name: str) -> bytes:
         """One file of an export. Raises YiciProblem."""
         return self._session.send("GET", f"/v1/bulk/{job}/files/{name}").content
+
+    def link(self, job: UUID, name: str, *, seconds: int = 3600) -> str:
+        """An address that hands the file out to whoever has it, for up to seven days.
+
+        Raises YiciProblem.
+        """
+        path = f"/v1/bulk/{job}/files/{name}/links"
+        answer = self._session.send("POST", path, idempotent=True, json={"seconds": seconds})
+        return answer.read(lambda value: str(value["url"]))

@@ -26,7 +26,10 @@ class StateName:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A certificate as its issuer sees it: state and versions, the holder masked."""
+    """A certificate as its issuer sees it: state and versions, the holder masked.
+
+    ``as_of`` says how it stood on a day, where that was asked for.
+    """
 
     identifier: str
     type: str
@@ -34,6 +37,7 @@ class Standing:
     state: StateName
     versions: tuple[str, ...]
     history: tuple[Mapping[str, Any], ...]
+    as_of: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> Standing:
@@ -45,6 +49,7 @@ class Standing:
             state=StateName.of(value["state"]),
             versions=tuple(each["identifier"] for each in value["versions"]),
             history=tuple(value["history"]),
+            as_of=value.get("as_of"),
         )
 
 

@@ -15,6 +15,9 @@ from exchange.client.cases import Authorization, Case, Request, Savings
 from exchange.client.certificates import Standing, Verification
 from exchange.client.credentials import Credentials, KeySource
 from exchange.client.evidence import Evidence, EvidenceUnusable, Trust
+from exchange.client.files import Files
+from exchange.client.histories import History
+from exchange.client.issuing import Issuing
 from exchange.client.lookups import (
     BatchResult,
     Holder,
@@ -290,6 +293,26 @@ class Yici:
     def bulk(self) -> BulkWork:
         """Work on the department's certificates by the hundred thousand."""
         return BulkWork(self._session)
+
+    @property
+    def issuing(self) -> Issuing:
+        """The department's own certificates, one at a time."""
+        return Issuing(self._session)
+
+    @property
+    def files(self) -> Files:
+        """Certificates as sealed files, pictures and annotated copies."""
+        return Files(self._session)
+
+    def history(self, identifier: str) -> History:
+        """All that happened to a certificate of the own department, proven by its signatures.
+
+        Raises:
+            YiciUnproven: the history does not hold. YiciProblem: 404.
+        """
+        found = self._send("GET", f"/v1/certificates/{identifier}").read(History.of)
+        found.prove(self.trust.document)
+        return found
 
     def quarantine(self, register: str) -> Iterator[QuarantinedRow]:
         """What is wrong with which row, page by page."""

@@ -7,14 +7,15 @@ from typing import Final
 
 from certstore.history import verify_history
 from certstore.trust import TrustAnchors
-from exchange.client.certificates import Standing, Verification
+from exchange.client.certificates import Standing
 from exchange.client.lookups import Lookup
+from exchange.client.transport import Transport
 from exchange.demo import cast
 from exchange.demo.checking import Expected, fetch_status_list, parts_told, verify_files
 from exchange.demo.counter import Counter
 from exchange.demo.fetching import Own
 from exchange.demo.playing import Enterprise, Play, expect
-from exchange.demo.showing import COPY, CREDENTIAL, PDF, Licence
+from exchange.demo.showing import CREDENTIAL, PDF, Licence
 
 HISTORY: Final = "history.json"
 _REVOKED: Final = "07"
@@ -36,7 +37,8 @@ def revoke(
         f"the issuer revokes the licence {enterprise.identifier}",
     )
     _look_up_again(play, counter, asked, standing)
-    for verdict in _online(play, licence):
+    hub = play.system(cast.CENTRE_SYSTEM)
+    for verdict in (hub.verify_certificate(licence.credential), hub.verify_file(licence.pdf)):
         expect(
             verdict.status is not None
             and verdict.integrity is not None
@@ -44,15 +46,16 @@ def revoke(
             "旧文件在线核验显示已失效",
             "the old file, verified online, is revoked",
         )
+    _scan_printed(play, enterprise)
     fetch_status_list(play, licence.credential)
-    files = (PDF, CREDENTIAL, COPY)
     said = verify_files(
-        play, [Expected(each, "status", "invalid", "status-invalid") for each in files]
+        play,
+        [Expected(each, "status", "invalid", "status-invalid") for each in (PDF, CREDENTIAL)],
     )
     play.tell.done(
-        "先前下载的 PDF、SD-JWT 和加注件，在线、离线核验均显示已失效（签章仍完好）；PDF：",
-        "the PDF, the SD-JWT and the copy given out before are revoked, online and offline, "
-        "though their seals still hold; of the PDF it is said:",
+        "先前下载的 PDF 和 SD-JWT，在线、离线核验均显示已失效（签章和签名仍完好）；PDF：",
+        "the PDF and the SD-JWT downloaded before are revoked, online and offline, though seal "
+        "and signature still hold; of the PDF it is said:",
     )
     play.tell.quote(parts_told(said[0]))
 
@@ -81,18 +84,13 @@ def prove_history(play: Play, enterprise: Enterprise, own: Own) -> None:
 
 
 def _expect_valid(play: Play, licence: Licence) -> None:
-    for verdict in _online(play, licence):
-        parts = (verdict.integrity, verdict.issuer, verdict.status, verdict.validity)
-        expect(
-            [part.outcome for part in parts if part] == ["valid"] * 4,
-            "执照文件四项核验均有效",
-            "the file is valid in all four parts",
-        )
-
-
-def _online(play: Play, licence: Licence) -> tuple[Verification, Verification]:
-    hub = play.system(cast.CENTRE_SYSTEM)
-    return hub.verify_certificate(licence.credential), hub.verify_file(licence.pdf)
+    verdict = play.system(cast.CENTRE_SYSTEM).verify_certificate(licence.credential)
+    parts = (verdict.integrity, verdict.issuer, verdict.status, verdict.validity)
+    expect(
+        [part.outcome for part in parts if part] == ["valid"] * 4,
+        "执照文件在线核验，四项均有效",
+        "the file, verified online, is valid in all four parts",
+    )
 
 
 def _look_up_again(play: Play, counter: Counter, asked: Lookup, standing: Standing) -> None:
@@ -108,6 +106,22 @@ def _look_up_again(play: Play, counter: Counter, asked: Lookup, standing: Standi
         f"紧接着的查验：状态 {result.certificates[0].state_code} {standing.state.zh}"
         f"（记录 {result.index}）",
         f"the very next lookup: {result.certificates[0].state} (record {result.index})",
+    )
+
+
+def _scan_printed(play: Play, enterprise: Enterprise) -> None:
+    """Where the QR code on the licence leads: how it stands, and not a word about its holder."""
+    stranger = play.closing(Transport(play.stage.url))
+    found = stranger.send("GET", f"/v/{enterprise.identifier}").json()
+    expect(
+        (found["state"]["code"], found["usable"]) == (_REVOKED, False)
+        and enterprise.name not in str(found),
+        "扫描执照上的二维码可知已吊销",
+        "the QR code on the licence leads to: revoked",
+    )
+    play.tell.done(
+        f"扫描执照上的二维码，无需登录：{found['state']['zh']}，且不透露持证人",
+        f"the QR code on it, scanned by anybody: {found['state']['en']}, nothing of the holder",
     )
 
 

@@ -17,6 +17,7 @@ from exchange.demo.playing import Enterprise, Play, StoryFailed, expect
 CREDENTIAL: Final = "business-licence.sdjwt"
 PDF: Final = "business-licence.pdf"
 COPY: Final = "business-licence-copy.pdf"
+CODE: Final = "one-time-code.svg"
 _ALTERED: Final = "business-licence-altered.pdf"
 _SHOWN: Final = ("credit_code", "name")
 _SECONDS: Final = 120
@@ -100,7 +101,7 @@ def copy_for_case(play: Play, counter: Counter, result: LookupResult) -> None:
 def show_once(play: Play, counter: Counter, enterprise: Enterprise, applicant: Applicant) -> None:
     """The holder shows two fields by a one-time code (用证码); a second scan is refused."""
     made = applicant.show(str(enterprise.identifier), _SHOWN, seconds=_SECONDS)
-    play.keep("one-time-code.svg", made.svg)
+    play.keep(CODE, made.svg)
     shown = _scan(counter, made.text)
     [certificate] = shown.certificates
     expect(

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -218,8 +219,8 @@ class Stage:
 
     def _take_down(self) -> None:
         self._forget_hub()
-        for child in (self._server, self._worker):
-            child.stop()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(Child.stop, (self._server, self._worker)))
         embedded.stop(self.place.postgres)
 
     def _forget_hub(self) -> None:

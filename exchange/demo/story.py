@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from exchange.client.problems import YiciError
 from exchange.clock import SystemClock
 from exchange.demo import counter, proving, pulling, refusing, revoking, showing
 from exchange.demo.fetching import Own
 from exchange.demo.installation import Installation
-from exchange.demo.playing import Enterprise, Play, StoryFailed, fetch_trust
+from exchange.demo.playing import Enterprise, Play, StoryFailed, expect, fetch_trust
 from exchange.demo.processes import Busy, Lock
 from exchange.demo.progress import Teller
 from exchange.demo.stage import Stage, guarded, show_addresses
+
+_LEFT: Final = (
+    (showing.PDF, "加盖签章的营业执照，已被吊销 the sealed licence, since revoked"),
+    (showing.COPY, "为办件制作的加注件 the annotated copy for the case"),
+    (showing.CREDENTIAL, "同一执照，机器可读（SD-JWT VC） the same licence for machines"),
+    (showing.CODE, "用过的用证码 the one-time code, used up"),
+    (revoking.HISTORY, "签名的证照履历 the licence's signed history"),
+    ("lookup.json", "查验的答复与回执 the lookup's answer and receipt"),
+    (proving.LOG, "导出的日志 the exported log"),
+)
 
 
 def play(var: Path, registers: Path | None) -> int:
@@ -103,6 +114,15 @@ def _acts(current: Play) -> tuple[int, int, Enterprise]:
     return made, saved, enterprise
 
 
+def _show_files(current: Play) -> None:
+    """What this run left, by name; every one of it has been proven above."""
+    tell = current.tell
+    missing = [name for name, _ in _LEFT if not (current.folder / name).exists()]
+    expect(not missing, "演示文件齐全", "every file is there", ", ".join(missing))
+    tell.told(f"本次留下的文件，在 {current.folder}", "what this run left there to look at")
+    tell.table([("文件", "file"), ("内容", "what it is")], _LEFT)
+
+
 def _leave_one(current: Play) -> None:
     """An account that still has its licence, for whoever looks around in `make serve`."""
     if all(account.played for account in current.stage.place.accounts()):
@@ -117,5 +137,6 @@ def _summary(current: Play, made: int, saved: int, enterprise: Enterprise) -> No
         f"{enterprise.name}：两个办件，提交 {made} 份，免交 {saved} 份；用时 {tell.seconds:.0f} 秒",
         f"two cases, {made} submitted, {saved} submissions saved; {tell.seconds:.0f} s",
     )
+    _show_files(current)
     tell.told("接着看：make serve 用同一份数据提供服务", "next: `make serve` serves the same data")
     show_addresses(stage, tell)

@@ -389,7 +389,7 @@ def _record(
 
 
 def _end_of(day: date) -> datetime:
-    """The calendar of computers ends with 31 December 9999, which many certificates are valid to."""
+    """The calendar ends with 31 December 9999, a day that certificates without end often name."""
     return beginning_of(min(day, date.max - timedelta(days=1)) + timedelta(days=1))
 
 

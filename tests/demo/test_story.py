@@ -123,20 +123,49 @@ def test_afterwards_nothing_runs_and_every_secret_is_for_its_owner_only(
 
 def test_the_story_leaves_evidence_that_still_proves_itself(home: Home, first: Told) -> None:
     [evidence] = home.place.demo.glob("*/lookup.json")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "exchange.client.offline",
-            str(evidence),
-            "--trust",
-            str(home.place.demo / "trust.json"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = program("exchange.client.offline", str(evidence), *trusting(home))
     assert done.returncode == 0, done.stderr
+
+
+def test_the_licence_left_as_a_file_is_whole_certified_by_the_root_and_revoked(
+    home: Home, first: Told
+) -> None:
+    [sealed] = home.place.demo.glob("*/business-licence.pdf")
+    status = str(sealed.with_name("status-list.jwt"))
+    root = str(home.place.demo / "root.pem")
+    command = ["verify", str(sealed), *trusting(home), "--root", root, "--status", status]
+    done = program("certstore", *command, "--json")
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert [found[part]["code"] for part in ("integrity", "issuer", "status", "validity")] == [
+        "seal-holds", "seal-trusted", "status-invalid", "within-validity",
+    ]  # fmt: skip
+
+
+def test_the_end_of_the_story_names_every_file_to_look_at(home: Home, first: Told) -> None:
+    [folder] = (path.parent for path in home.place.demo.glob("*/lookup.json"))
+    end = first.text.partition("全部成立")[2]
+    assert str(folder) in end
+    listed = re.findall(r"^   ([a-z-]+(?:\.[a-z]+)?)  ", end, re.MULTILINE)
+    named = [name for name in listed if (folder / name).exists()]
+    assert named == [
+        "business-licence.pdf",
+        "business-licence-copy.pdf",
+        "business-licence.sdjwt",
+        "one-time-code.svg",
+        "history.json",
+        "lookup.json",
+        "log",
+    ]
+
+
+def trusting(home: Home) -> list[str]:
+    return ["--trust", str(home.place.demo / "trust.json")]
+
+
+def program(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def killed(home: Home, mark: str, *, with_everything: bool = False) -> str:

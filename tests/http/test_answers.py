@@ -86,6 +86,8 @@ def as_public(own: Standing, checked: Checked) -> None:
     send(own.visitor, "GET", "/.well-known/oauth-authorization-server", 200)
     send(own.visitor, "GET", "/v1/audit/checkpoint", 200)
     send(own.visitor, "GET", "/v1/audit/consistency", 200, query={"old": 1, "new": 3})
+    send(own.visitor, "GET", "/v/{identifier}", 200, identifier=own.licence)
+    send(own.visitor, "GET", "/v/{identifier}", 404, identifier="1.2.3")
     item = own.visitor.get("/v1/items").json()["items"][0]["code"]
     send(own.visitor, "GET", "/v1/items/{code}", 200, code=item)
     place = {"issuer": MARKET, "number": "1"}
@@ -185,7 +187,7 @@ def as_whoever_shows(own: Standing, checked: Checked) -> None:
 def as_readers_of_files(own: Standing, checked: Checked) -> None:
     send, which = checked.send, {"identifier": own.licence}
     file = "/v1/certificates/{identifier}/file"
-    send(own.market, "GET", file, 503, **which)
+    assert own.market.get(file.format(**which)).status_code == 503  # not certified yet
     certify_department(own.served, MARKET)
     send(own.market, "GET", file, 200, **which)
     send(own.holder, "GET", "/v1/me/certificates/{identifier}/pdf", 200, **which)

@@ -32,6 +32,7 @@ PUBLIC = {
     ("get", "/v1/certificate-types/{key}/versions/{version}/metadata"),
     ("get", "/v1/status-lists/{issuer}/{number}"),
     ("get", "/v1/trust"),
+    ("get", "/v/{identifier}"),
     ("get", "/v1/root"),
     ("get", "/v1/crl"),
     ("get", "/v1/audit/checkpoint"),
