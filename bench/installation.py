@@ -165,6 +165,7 @@ class Installation:
     def _publish(self) -> None:
         publishing = self.hub.publishing
         publishing.publish_policy(PolicyEngine.from_directory().text, by="bench")
+        publishing.publish_samples(by="bench")
         for code, zh, en in ((ISSUER, "发证部门", "Issuer"), (ASKER, "用证部门", "Asker")):
             publishing.register_department(Department(code, zh, en))
         self._key = ec.generate_private_key(ec.SECP256R1())

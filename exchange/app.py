@@ -15,6 +15,7 @@ from exchange.applicants.routes import router as applicants
 from exchange.audit.routes import router as audit
 from exchange.authorizations.routes import router as authorizations
 from exchange.cases.routes import router as cases
+from exchange.certificate_types.routes import router as certificate_types
 from exchange.certificates.routes import router as certificates
 from exchange.clock import SystemClock
 from exchange.errors import Unavailable
@@ -28,6 +29,7 @@ from exchange.observing import Observed, configure_logging, metrics
 from exchange.presentations.routes import router as presentations
 from exchange.registers.routes import router as registers
 from exchange.settings import load_settings
+from exchange.stores.routes import router as stores
 from exchange.tokens.routes import router as tokens
 from exchange.wellformed import WellFormed
 
@@ -85,8 +87,8 @@ def create_framework(hub: Hub) -> FastAPI:
     app.state.hub = hub
     problems.install(app)
     for router in (
-        tokens, items, certificates, registers, cases, authorizations, applicants, audit,
-        presentations,
+        tokens, items, certificate_types, certificates, registers, cases, authorizations,
+        applicants, audit, presentations, stores,
     ):  # fmt: skip
         app.include_router(router)
     _operations(app)

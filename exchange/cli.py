@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated
 
 import typer
 
-P = ParamSpec("P")
+from exchange.telling import fail, told
+
 app = typer.Typer(
     name="yici",
     help="一次: data-exchange hub and electronic-certificate library / 政务数据交换与电子证照库",
@@ -37,38 +37,6 @@ Embedded = Annotated[
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def told(command: Callable[P, int | None]) -> Callable[P, None]:
-    """Say what is wrong in a line each, without a trace, and exit with 2."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        from certstore.errors import CertstoreError
-        from connectors.errors import ConnectorError
-        from exchange.embedded import EmbeddedFault
-        from exchange.errors import HubError, SettingsFault
-
-        try:
-            code = command(*args, **kwargs)
-        except SettingsFault as fault:
-            fail("设置有误 / settings:", *fault.lines)
-        except EmbeddedFault as fault:
-            fail(str(fault))
-        except (HubError, CertstoreError, ConnectorError) as fault:
-            faults = getattr(fault, "faults", ())
-            fail(f"{fault.zh} / {fault.en}", *(f"{f.field}: {f.zh} / {f.en}" for f in faults))
-        else:
-            raise typer.Exit(code or 0)
-
-    return run
-
-
-def fail(*lines: str) -> None:
-    """Print lines to stderr and exit with 2."""
-    for line in lines:
-        typer.echo(line, err=True)
-    raise typer.Exit(2)
 
 
 @app.command()
@@ -180,6 +148,10 @@ def setup() -> None:
         hub.publishing.register_department(
             Department(definition.department, definition.name.zh, definition.name.en)
         )
+    types = hub.publishing.publish_samples(by="setup")
+    typer.echo(f"新发布证照类型 / certificate types published: {', '.join(types) or '—'}")
+    hub.objects.prepare()
+    typer.echo("对象存储已就绪 / object store: ready")
     version = hub.publishing.publish_policy(PolicyEngine.from_directory().text, by="setup")
     typer.echo(f"规则集 / policy set: {version}")
 
@@ -194,6 +166,52 @@ def stop(
     from exchange.demo.stage import stop_embedded
 
     stop_embedded(var)
+
+
+@app.command("check-store")
+@told
+def check_store(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="restore, lock and discard what can be")
+    ] = False,
+    sample: Annotated[
+        int, typer.Option(min=1, help="read one object in N; over N days every one")
+    ] = 1,
+    other: Annotated[
+        Path | None, typer.Option("--from", help="folder of objects to take whole copies from")
+    ] = None,
+    grace: Annotated[int, typer.Option(min=2, help="hours until what no row names is litter")] = 24,
+    state: Annotated[
+        Path | None, typer.Option(help="file that notes how far it came, and leads on from there")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="a JSON object a line")] = False,
+    embedded: Embedded = False,
+    var: Var = VAR,
+) -> int:
+    """Compare rows with objects: 0 clean, 1 findings, 2 could not run / 核对登记与对象."""
+    from datetime import timedelta
+
+    from rich.console import Console
+
+    from certstore.objects import FolderStore
+    from exchange.demo.borrowing import embedded_environment
+    from exchange.hub import build_from_environment
+    from exchange.stores import commands
+    from exchange.stores.checking import Options
+
+    if other is not None and not other.is_dir():
+        fail(f"没有该目录 / there is no such folder: {other}")
+    if state is not None and not state.parent.is_dir():
+        fail(f"没有该目录 / there is no such folder: {state.parent}")
+    options = Options(
+        repair=repair,
+        one_in=sample,
+        grace=timedelta(hours=grace),
+        other=None if other is None else FolderStore(other, reading=True),
+    )
+    with embedded_environment(var) if embedded else nullcontext():
+        check = build_from_environment().store_check
+        return commands.check_store(Console(), check, options, state=state, as_json=as_json)
 
 
 @audit.command("verify")

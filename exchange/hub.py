@@ -7,14 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from certstore.objects import FolderStore, ObjectStore, S3Store
-from certstore.types import load_types
+from certstore.objects import ObjectStore
 from exchange.access import Access
 from exchange.applicants.service import Applicants
 from exchange.audit.log import Log
 from exchange.audit.service import Audit
 from exchange.authorizations.service import Authorizations
 from exchange.cases.service import Cases
+from exchange.cases.tables import materials
+from exchange.certificate_types.service import CertificateTypes
 from exchange.certificates.places import Places
 from exchange.certificates.service import Certificates
 from exchange.clock import Clock, SystemClock
@@ -33,8 +34,18 @@ from exchange.presentations.nonces import Nonces
 from exchange.presentations.service import Presentations
 from exchange.registers.service import Registers
 from exchange.settings import Settings, load_settings
+from exchange.stores.checking import StoreCheck
+from exchange.stores.named import NamesObjects, ObjectColumns
+from exchange.stores.opening import check_store, signed_links
+from exchange.stores.opening import object_store as object_store
+from exchange.stores.service import Linked
 from exchange.tokens.service import Tokens
 from exchange.unit_of_work import UnitOfWork
+
+NAMED: tuple[NamesObjects, ...] = (
+    ObjectColumns(materials.c.sha256, materials.c.size, materials.c.media_type),
+)
+"""Every table whose rows name objects of the store; `yici check-store` asks them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class Hub:
     tokens: Tokens
     publishing: Publishing
     items: Items
+    certificate_types: CertificateTypes
     certificates: Certificates
     registers: Registers
     cases: Cases
@@ -60,6 +72,9 @@ class Hub:
     presentations: Presentations
     binding: Binding
     audit: Audit
+    objects: ObjectStore
+    linked: Linked
+    store_check: StoreCheck
 
 
 def build_hub(settings: Settings, clock: Clock) -> Hub:
@@ -75,11 +90,13 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
     log = Log(settings.log_origin, log_key)
     work: UnitOfWork[Any, Any] = UnitOfWork(engine, log, clock)
     keys = Keyring(work, KeyOpener.of(settings), log_key)
-    governance = Governance(load_types())
+    governance = Governance()
     access = Access(governance, work)
+    publishing = Publishing(work, governance)
     issuer = settings.public_url.rstrip("/")
     holder_key = settings.holder_key_bytes
     certificates = Certificates(work, access, clock, keys, Places(issuer), holder_key)
+    objects = object_store(settings)
     return Hub(
         settings=settings,
         clock=clock,
@@ -97,13 +114,12 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
             seconds=settings.access_token_seconds,
             holder_hmac_key=holder_key,
         ),
-        publishing=Publishing(work, governance),
+        publishing=publishing,
         items=Items(work, access),
+        certificate_types=CertificateTypes(publishing, access),
         certificates=certificates,
         registers=Registers(work, clock),
-        cases=Cases(
-            work, governance, access, clock, object_store(settings), holder_hmac_key=holder_key
-        ),
+        cases=Cases(work, governance, access, clock, objects, holder_hmac_key=holder_key),
         authorizations=Authorizations(work, governance, access, clock, keys, issuer=issuer),
         applicants=Applicants(work, governance),
         lookups=LookupBatches(
@@ -119,6 +135,9 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
         presentations=Presentations(work, access, clock, certificates, key=holder_key),
         binding=Binding(work, clock, certificates, keys, Nonces(holder_key), audience=issuer),
         audit=Audit(work, access),
+        objects=objects,
+        linked=Linked(objects, signed_links(settings), clock),
+        store_check=StoreCheck(work, clock, objects, NAMED),
     )
 
 
@@ -141,21 +160,6 @@ def check_before_serving() -> None:
             reasons = unsafe_for_evidence(connection)
         if reasons:
             raise SettingsFault(tuple(f"YICI_DATABASE_URL: {reason}" for reason in reasons))
+        check_store(hub.objects)
     finally:
         hub.engine.dispose()
-
-
-def object_store(settings: Settings) -> ObjectStore:
-    """The object store that the settings name."""
-    if settings.s3_endpoint is None:
-        assert settings.objects_dir is not None  # noqa: S101  # the settings were checked
-        return FolderStore(settings.objects_dir)
-    assert settings.s3_bucket and settings.s3_access_key and settings.s3_secret_key  # noqa: S101
-    return S3Store(
-        settings.s3_endpoint,
-        settings.s3_access_key.get_secret_value(),
-        settings.s3_secret_key.get_secret_value(),
-        settings.s3_bucket,
-        secure=settings.s3_secure,
-        region=settings.s3_region,
-    )

@@ -9,7 +9,6 @@ from uuid import UUID
 import procrastinate
 import structlog
 
-from certstore.types import load_types
 from connectors import WorkerGate
 from exchange.clock import SystemClock
 from exchange.database import database_failures
@@ -40,7 +39,7 @@ def pulling_of(hub: Hub, gate: WorkerGate) -> Pulling:
         hub.engine,
         hub.work,
         hub.certificates,
-        load_types(),
+        lambda: hub.access.snapshot().types,
         hub.registers.definitions,
         gate,
         root=settings.registers_dir,

@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from certstore.errors import CertstoreError
+from certstore.errors import CertstoreError, StoreFault
 from connectors.errors import ConnectorError
 from exchange.audit.errors import LogDamaged
 from exchange.database import is_unreachable
@@ -26,6 +26,16 @@ from exchange.faults import of_request
 
 MEDIA_TYPE = "application/problem+json"
 log = structlog.get_logger()
+
+
+_OWN_KEYS = frozenset(
+    {
+        "no-active-key", "not-certified", "other-key", "no-token", "key-missing", "key-exposed",
+        "key-unreadable", "module-missing", "token-missing", "token-ambiguous", "token-failed",
+        "pin-wrong", "pin-locked",
+    }
+)  # fmt: skip
+"""Faults of the hub's own keys: whoever asks has done nothing wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,9 @@ KINDS: Mapping[str, Kind] = {
     "department-down": Kind(503, "部门系统不可用", "The department's system is down"),
     "department-slow": Kind(504, "部门系统超时", "The department's system is too slow"),
     "overloaded": Kind(503, "系统繁忙", "Too busy"),
-    "unavailable": Kind(503, "数据库不可用", "The database is not available"),
+    "unavailable": Kind(
+        503, "数据库或对象存储不可用", "The database or the object store is not available"
+    ),
 }
 
 _DEPARTMENTS = {
@@ -109,8 +121,10 @@ def of_hub_error(error: HubError) -> Response:
 
 def of_library_error(error: CertstoreError | ConnectorError) -> Response:
     """The problem of an error of a library: its own code stands in ``reason``."""
-    code = "bad-request"
+    code = "unavailable" if error.code in _OWN_KEYS else "bad-request"
     members = {"reason": error.code}
+    if isinstance(error, StoreFault):
+        code, members = "unavailable", {"reason": error.cause}
     if isinstance(error, ConnectorError):
         code = _DEPARTMENTS.get(error.code, "department-unreadable")
         members["department"] = str(error.department)

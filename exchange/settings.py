@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
     s3_secure: bool = True
+    s3_public_endpoint: Annotated[
+        str | None, Field(description="where the store is reached from outside; links lead there")
+    ] = None
     registers_dir: Annotated[Path | None, Field(description="root of file registers")] = None
     upload_max_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 10 * 1024 * 1024
     body_max_bytes: Annotated[int, Field(ge=1024, le=1 << 26)] = 1024 * 1024
@@ -84,6 +87,13 @@ class Settings(BaseSettings):
                 "or YICI_PKCS11_PIN_FILE"
             )
         return self
+
+    @field_validator("s3_public_endpoint")
+    @classmethod
+    def _is_an_address_without_a_path(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/?#@]+/?", value):
+            raise ValueError("must be an address without a path, such as https://s3.example")
+        return value
 
     @model_validator(mode="after")
     def _names_one_object_store(self) -> Settings:

@@ -35,6 +35,8 @@ class Decision:
       permission every permit that applies.
     - `masks`: for an allowed lookup the mask of every field asked for (``none``, ``first1last1``,
       ``hidden``); empty otherwise.
+    - `lifted`: for an allowed lookup the fields that a rule gives out whole by name (``=none``) and
+      that none masks: the agreement itself says that they may be seen.
     - `errors`: what the engine said of rules it could not evaluate. Any error is a refusal.
     - `policy_set`: digest of the set of rules, see `PolicyEngine.digest`.
     """
@@ -45,6 +47,7 @@ class Decision:
     masks: Mapping[str, str]
     errors: tuple[str, ...]
     policy_set: str
+    lifted: frozenset[str] = frozenset()
 
 
 def shown(value: str) -> str:

@@ -25,7 +25,7 @@ from policies.decisions import (
     no_rule_for_lookup,
     unknown_obligation,
 )
-from policies.masks import strictest
+from policies.masks import lifted_by_name, strictest
 from policies.requests import ActRequest, LookupRequest
 from policies.rulebook import Rule, Rulebook, read_rulebook
 from policies.slices import Slice, Slices
@@ -150,7 +150,8 @@ class PolicyEngine:
         reasons = tuple(_reason(rule) for rule in determining)
         released = strictest(fields, masks) if fields else _NO_MASKS
         rules = tuple(reason.rule for reason in reasons)
-        return Decision(True, rules, reasons, released, (), self._digest)
+        lifted = lifted_by_name(released, masks)
+        return Decision(True, rules, reasons, released, (), self._digest, lifted)
 
     def _determining(self, part: Slice, names: list[str]) -> list[Rule]:
         rules = (self._rules[part.names[name]] for name in names)

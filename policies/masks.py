@@ -33,3 +33,9 @@ def strictest(fields: Iterable[str], layers: Iterable[Mapping[str, str]]) -> Map
             if field in masks and _STRICTNESS[mask] > _STRICTNESS[masks[field]]:
                 masks[field] = mask
     return MappingProxyType(masks)
+
+
+def lifted_by_name(masks: Mapping[str, str], layers: Iterable[Mapping[str, str]]) -> frozenset[str]:
+    """The fields of `masks` that end unmasked although, or because, a layer names them."""
+    named = {field for layer in layers for field in layer}
+    return frozenset(field for field, mask in masks.items() if mask == "none" and field in named)

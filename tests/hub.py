@@ -34,6 +34,7 @@ from exchange.departments.records import SCOPES, Department, System
 from exchange.governance.service import operator
 from exchange.hub import Hub, build_hub
 from exchange.items.definitions import load_definitions
+from exchange.keyring.service import Keyring
 from exchange.keys import make_keys
 from exchange.settings import Settings
 from policies.engine import PolicyEngine
@@ -79,6 +80,20 @@ class SetClock:
 
     def advance(self, **by: float) -> None:
         self.at += timedelta(**by)
+
+
+class AnsweringWith:
+    """A keyring with which somebody else signs the answers."""
+
+    def __init__(self, keys: Keyring, signer: Any) -> None:
+        self._keys = keys
+        self._signer = signer
+
+    def answering(self, revision: int) -> Any:
+        return self._signer
+
+    def refuses(self, token_key: str) -> bool:
+        return self._keys.refuses(token_key)
 
 
 @dataclass
@@ -218,6 +233,7 @@ def install(settings: Settings, clock: Any) -> tuple[Hub, dict[str, Es256Signer]
     make_keys(settings.keys_dir, PASSPHRASE, ISSUERS)
     hub = build_hub(settings, clock)
     hub.publishing.publish_policy(PolicyEngine.from_directory().text, by="tests")
+    hub.publishing.publish_samples(by="tests")
     signers: dict[str, Es256Signer] = {}
     for number, code in enumerate(EVERYONE):
         hub.publishing.register_department(

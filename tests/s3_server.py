@@ -84,47 +84,74 @@ def _await_ready(server: subprocess.Popen[bytes], endpoint: str, log: Path) -> N
     raise RuntimeError(f"the S3 server did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
+class S3Program:
+    """A server with its data in `folder`; it can be killed and started again at one address."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        (folder / "data").mkdir(parents=True)
+        access_key, secret_key = f"test{secrets.token_hex(6)}", secrets.token_hex(20)
+        self._accounts = folder / "accounts.json"
+        self._accounts.write_text(
+            json.dumps(
+                {
+                    "identities": [
+                        {
+                            "name": "test",
+                            "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
+                            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+                        }
+                    ]
+                }
+            )
+        )
+        self._ports = _free_ports(10)
+        self._server: subprocess.Popen[bytes] | None = None
+        self.address = S3Server(f"127.0.0.1:{self._ports[6]}", access_key, secret_key)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        log = self._folder / "server.log"
+        with log.open("ab") as output:
+            self._server = subprocess.Popen(
+                _command(self._folder, self._ports, self._accounts),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder,
+                env={
+                    "HOME": str(self._folder),
+                    "PATH": "/usr/bin:/bin",
+                    "TMPDIR": str(self._folder),
+                },
+            )
+        _await_ready(self._server, self.address.endpoint, log)
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        assert self._server is not None
+        self._server.kill()
+        self._server.wait()
+
+    def stop(self) -> None:
+        """End it in order, and take away what it leaves outside its folder."""
+        if self._server is not None:
+            self._server.terminate()
+            try:
+                self._server.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        # SeaweedFS leaves its sockets in /tmp, whatever TMPDIR says.
+        for port in self._ports:
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
+
+
 @contextmanager
 def running_s3_server(folder: Path) -> Iterator[S3Server]:
     """An S3 server with its data in `folder`, stopped at the end of the block."""
-    (folder / "data").mkdir(parents=True)
-    access_key, secret_key = f"test{secrets.token_hex(6)}", secrets.token_hex(20)
-    accounts = folder / "accounts.json"
-    accounts.write_text(
-        json.dumps(
-            {
-                "identities": [
-                    {
-                        "name": "test",
-                        "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
-                        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-                    }
-                ]
-            }
-        )
-    )
-    ports = _free_ports(10)
-    endpoint = f"127.0.0.1:{ports[6]}"
-    log = folder / "server.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            _command(folder, ports, accounts),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env={"HOME": str(folder), "PATH": "/usr/bin:/bin", "TMPDIR": str(folder)},
-        )
+    program = S3Program(folder)
     try:
-        _await_ready(server, endpoint, log)
-        yield S3Server(endpoint, access_key, secret_key)
+        program.start()
+        yield program.address
     finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        # SeaweedFS leaves its sockets in /tmp, whatever TMPDIR says.
-        for port in ports:
-            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-                left.unlink(missing_ok=True)
+        program.stop()

@@ -45,6 +45,7 @@ MOST_SEAL_BYTES: Final = 512 * 1024
 SCREEN_PPI: Final = 110.0
 
 _MISSING: Final = re.compile(r'the text `"(.+?)"` could not be displayed')
+_ESCAPE: Final = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
 _MOST_ROUNDS: Final = 4
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 
@@ -103,7 +104,7 @@ class Drawer:
             except typst.TypstError as error:
                 # The standards refuse a text that a font cannot show. What no font here has is
                 # shown as 〓; the attached data still says it.
-                missing = sorted(set(_MISSING.findall(str(error))), key=len, reverse=True)
+                missing = sorted(set(map(_unescaped, _MISSING.findall(str(error)))), key=len)[::-1]
                 if not missing:
                     raise _not_drawable() from None
                 data = _without(data, missing)
@@ -127,6 +128,10 @@ class Drawer:
             ppi=ppi,
             standards=list(PDF_STANDARDS) if kind == "pdf" else [],
         )
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def _data_of(

@@ -81,7 +81,7 @@ def seal(
     own = _SealSigner(signer, certificates)
     sealer = _Sealer(metadata, own, at, timestamper)
     try:
-        writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=True)
+        writer = _Writer(BytesIO(pdf), strict=True)
         sealed = _run(sealer.async_sign_pdf(writer))
     except timestamps.TimestampRequestError:
         raise DocumentError(
@@ -93,6 +93,18 @@ def seal(
         ) from None
     content: bytes = sealed.getvalue()
     return content
+
+
+class _Writer(IncrementalPdfFileWriter):  # type: ignore[misc]
+    """Adds the seal and nothing else: what PDF/A-3 and PDF/UA-1 ask for stays as it was drawn."""
+
+    def ensure_output_version(self, version: tuple[int, int]) -> None:
+        # PDF/A-3 is made of PDF 1.7, whatever the declared extensions were written for.
+        pass
+
+    def _update_meta(self) -> None:
+        # The time of the machine and another producer would come into the metadata.
+        pass
 
 
 class _SealSigner(signers.Signer):  # type: ignore[misc]

@@ -47,18 +47,22 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class FolderStore:
-    """An object store in the folder `root`, which is made when it is missing.
+    """An object store in the folder `root`, which is made when it is missing, unless it is for
+    `reading` only.
 
     The media type of an object is not kept here: whoever names an object knows what it is.
     `links` makes and serves the links. Retention and hold bind this store's own `discard`; who
     may write to the folder past it can still remove files, and `yici check-store` names them.
     """
 
-    def __init__(self, root: Path, *, links: SignedLinks | None = None) -> None:
+    def __init__(
+        self, root: Path, *, links: SignedLinks | None = None, reading: bool = False
+    ) -> None:
         self._root = root
         self._incoming = root / "incoming"
         self._links = links
-        self.prepare()
+        if not reading:
+            self.prepare()
 
     def prepare(self) -> None:
         with _failures():

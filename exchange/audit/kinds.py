@@ -52,6 +52,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "pull": Kind("登记簿归集", "register pulled", (*_ASKED, "source", "count")),
     "quarantine-resolved": Kind("隔离数据处理", "quarantined row resolved", (*_ASKED, "source")),
     "item-published": Kind("事项发布", "service item published", (*_ASKED, "item")),
+    "type-published": Kind(
+        "证照类型发布", "certificate type published", ("type", "revision", "result", "outcome")
+    ),
     "policy-published": Kind("策略发布", "policy set published", ("policy", "outcome")),
     "department-registered": Kind("部门登记", "department registered", _ASKED),
     "system-registered": Kind("系统登记", "system registered", (*_ASKED, "system")),
@@ -70,6 +73,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "sign-in": Kind("申请人登录", "applicant signed in", ("outcome",)),
     "token-issued": Kind("签发访问令牌", "access token issued", (*_ASKED, "system")),
     "token-refused": Kind("拒发访问令牌", "access token refused", ("outcome", "reason")),
+    "store-check": Kind("核对对象存储", "object store checked", ("act", "outcome")),
     "audit-read": Kind("查阅审计", "audit log read", ("outcome",)),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from certstore.keys import Signer
@@ -43,6 +43,15 @@ class Told:
     authorization: Authorization
     request: Request
     standing: str
+
+
+class AnswerKeys(Protocol):
+    """Where the key of grants is found (``exchange.keyring.service.Keyring``)."""
+
+    @property
+    def answers(self) -> Signer:
+        """The key of answers and grants, as of now."""
+        ...
 
 
 class Authorizations:

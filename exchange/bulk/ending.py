@@ -17,7 +17,7 @@ from certstore.errors import CertstoreError
 from certstore.identifiers import CertificateIdentifier
 from certstore.objects import ObjectStore
 from exchange.access import Permitted
-from exchange.bulk.records import REFUSED, Job, Refusal, Step
+from exchange.bulk.records import REFUSED, Job, Part, Refusal, Step
 from exchange.bulk.rows import Row, columns_of, read_rows
 from exchange.bulk.surveys import Survey, at_hand, content_of, survey
 from exchange.certificates.service import Certificates
@@ -62,8 +62,8 @@ class EndingRun:
     def total(self) -> int:
         return self._survey.rows
 
-    def result(self) -> Mapping[str, Any] | None:
-        return None
+    def leave(self) -> Sequence[Part]:
+        return ()
 
     def steps(self, cursor: Mapping[str, Any] | None) -> Iterator[Step]:
         """One step for each two hundred rows."""

@@ -30,7 +30,7 @@ from certstore.verify import Verifier
 from exchange.access import Permitted
 from exchange.bulk import repository
 from exchange.bulk.foreign import trusted_elsewhere
-from exchange.bulk.records import REFUSED, Imported, Job, Refusal, Step
+from exchange.bulk.records import REFUSED, Imported, Job, Part, Refusal, Step
 from exchange.bulk.rows import Row, read_lines
 from exchange.bulk.surveys import at_hand
 from exchange.clock import Clock
@@ -85,8 +85,8 @@ class ImportingRun:
     total: int
     _key: bytes
 
-    def result(self) -> Mapping[str, Any] | None:
-        return None
+    def leave(self) -> Sequence[Part]:
+        return ()
 
     def steps(self, cursor: Mapping[str, Any] | None) -> Iterator[Step]:
         """One step for each five hundred lines."""
@@ -107,9 +107,7 @@ class ImportingRun:
             try:
                 one = self._read(verifier, row.number, line, now)
             except CertstoreError as error:
-                refusals.append(
-                    Refusal(row.number, error.field, error.code, error.zh, error.en)
-                )
+                refusals.append(Refusal(row.number, error.field, error.code, error.zh, error.en))
                 continue
             repeated += one.digest in found
             found.setdefault(one.digest, one)

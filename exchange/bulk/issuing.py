@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
 from certstore.objects import ObjectStore
 from certstore.types import CertificateType
 from exchange.access import Access, Permitted
-from exchange.bulk.records import REFUSED, Job, Refusal, Step
+from exchange.bulk.records import REFUSED, Job, Part, Refusal, Step
 from exchange.bulk.rows import Row, columns_of, read_rows
 from exchange.bulk.stated import Stating
 from exchange.bulk.surveys import Survey, at_hand, content_of, survey
@@ -95,8 +95,8 @@ class IssuingRun:
     def total(self) -> int:
         return self._survey.rows
 
-    def result(self) -> Mapping[str, Any] | None:
-        return None
+    def leave(self) -> Sequence[Part]:
+        return ()
 
     def steps(self, cursor: Mapping[str, Any] | None) -> Iterator[Step]:
         """One step for each chunk that was issued, and one for rows behind the last."""

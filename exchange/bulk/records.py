@@ -54,7 +54,7 @@ class Job:
     ``total`` are the rows there are to do, None until they were counted; ``done`` is the sum of
     ``counts``. ``done_before`` is what was done when a worker last took it up, ``taken_up_at``
     when that was. ``cursor`` says where the next chunk begins; each kind writes its own.
-    ``type_key`` None is every type. ``parameters`` and ``result`` hold no personal data.
+    ``type_key`` None is every type. ``parameters`` hold no personal data.
     """
 
     id: UUID
@@ -80,7 +80,6 @@ class Job:
     chunks: int
     cursor: Mapping[str, Any] | None
     counts: Mapping[str, int]
-    result: Mapping[str, Any] | None
     failure_code: str | None
     failure_zh: str | None
     failure_en: str | None
@@ -123,10 +122,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """An object that a chunk left behind: its SHA-256 and size in bytes."""
+    """An object that a job leaves behind, by its file name; ``size`` in bytes."""
 
+    name: str
     sha256: str
     size: int
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,6 @@ class Chunk:
     rows: int
     counts: Mapping[str, int]
     digest: bytes
-    object: str | None
-    object_size: int | None
     committed_at: datetime
 
 

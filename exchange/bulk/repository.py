@@ -10,17 +10,19 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from exchange.bulk.records import UNFINISHED, Chunk, Imported, Job, Refusal, Step
+from exchange.bulk.records import UNFINISHED, Chunk, Imported, Job, Part, Refusal, Step
 from exchange.bulk.tables import (
     bulk_chunks,
     bulk_files,
     bulk_jobs,
+    bulk_objects,
     bulk_refusals,
     imported_certificates,
 )
 
 _JOB = [bulk_jobs.c[name] for name in Job.__dataclass_fields__]
 _CHUNK = [bulk_chunks.c[name] for name in Chunk.__dataclass_fields__]
+_PART = [bulk_objects.c[name] for name in Part.__dataclass_fields__]
 _REFUSAL = [bulk_refusals.c[name] for name in Refusal.__dataclass_fields__]
 _IMPORTED = [imported_certificates.c[name] for name in Imported.__dataclass_fields__]
 
@@ -97,12 +99,39 @@ def add_chunk(connection: sa.Connection, job: Job, step: Step, now: datetime) ->
             rows=step.rows,
             counts=dict(step.counts),
             digest=step.digest,
-            object=step.part.sha256 if step.part else None,
-            object_size=step.part.size if step.part else None,
             committed_at=now,
         )
     )
+    add_parts(connection, job.id, [step.part] if step.part else [])
     add_refusals(connection, job.id, step.refusals)
+
+
+def add_parts(connection: sa.Connection, job: UUID, parts: Sequence[Part]) -> None:
+    """Name the objects that a job leaves behind; they are in the store already."""
+    if parts:
+        connection.execute(
+            sa.insert(bulk_objects),
+            [
+                {"job": job, **{name: getattr(part, name) for name in Part.__dataclass_fields__}}
+                for part in parts
+            ],
+        )
+
+
+def parts(connection: sa.Connection, job: UUID) -> list[Part]:
+    """The objects that a job left behind, by name."""
+    rows = connection.execute(
+        sa.select(*_PART).where(bulk_objects.c.job == job).order_by(bulk_objects.c.name)
+    )
+    return [Part(*row) for row in rows]
+
+
+def find_part(connection: sa.Connection, job: UUID, name: str) -> Part | None:
+    """One object that a job left behind."""
+    row = connection.execute(
+        sa.select(*_PART).where(bulk_objects.c.job == job, bulk_objects.c.name == name)
+    ).one_or_none()
+    return Part(*row) if row else None
 
 
 def add_refusals(connection: sa.Connection, job: UUID, refusals: Sequence[Refusal]) -> None:
@@ -133,14 +162,6 @@ def chunks(connection: sa.Connection, job: UUID) -> list[Chunk]:
         sa.select(*_CHUNK).where(bulk_chunks.c.job == job).order_by(bulk_chunks.c.number)
     )
     return [Chunk(*row) for row in rows]
-
-
-def find_chunk(connection: sa.Connection, job: UUID, number: int) -> Chunk | None:
-    """One chunk of a job."""
-    row = connection.execute(
-        sa.select(*_CHUNK).where(bulk_chunks.c.job == job, bulk_chunks.c.number == number)
-    ).one_or_none()
-    return Chunk(*row) if row else None
 
 
 def refusals(

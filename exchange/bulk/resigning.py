@@ -25,7 +25,7 @@ from certstore.sdjwt import assemble, parse
 from certstore.strict_json import parse_json
 from certstore.trust import TrustAnchors
 from exchange.access import Access, Permitted
-from exchange.bulk.records import REFUSED, Job, Refusal, Step
+from exchange.bulk.records import REFUSED, Job, Part, Refusal, Step
 from exchange.certificates.resigned import newest_of, resigned_credentials
 from exchange.certificates.service import Certificates
 from exchange.certificates.tables import certificates
@@ -104,8 +104,8 @@ class ResigningRun:
     _keys: KeyFinder
     total: int
 
-    def result(self) -> Mapping[str, Any] | None:
-        return None
+    def leave(self) -> Sequence[Part]:
+        return ()
 
     def steps(self, cursor: Mapping[str, Any] | None) -> Iterator[Step]:
         """One step for each thousand certificates."""

@@ -36,9 +36,7 @@ class Row(NamedTuple):
     fault: Refusal | None = None
 
 
-def read_rows(
-    file: BinaryIO, form: str, *, number: int = 0, offset: int = 0
-) -> Iterator[Row]:
+def read_rows(file: BinaryIO, form: str, *, number: int = 0, offset: int = 0) -> Iterator[Row]:
     """The rows of a file behind row ``number``, which ends at ``offset``.
 
     Raises:

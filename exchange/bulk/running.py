@@ -7,7 +7,7 @@ it was, or neither is; issuing and ending, which commit on their own, recognise 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -19,7 +19,7 @@ from certstore.errors import CertstoreError, ObjectError
 from exchange.access import Access, Caller, Permitted
 from exchange.audit.records import PreparedRecord, prepare
 from exchange.bulk import repository
-from exchange.bulk.records import ACTS, Failure, Job, Step
+from exchange.bulk.records import ACTS, Failure, Job, Part, Step
 from exchange.certificates.signing import BrokenProcessPool
 from exchange.database import is_unreachable
 from exchange.errors import HubError, Unavailable
@@ -42,8 +42,8 @@ class Run(Protocol):
         """What is left to do behind a cursor, chunk by chunk. A step counts once it was taken."""
         ...
 
-    def result(self) -> Mapping[str, Any] | None:
-        """What is left behind once every step was taken; objects only."""
+    def leave(self) -> Sequence[Part]:
+        """What is left behind once every step was taken: objects that are in the store."""
         ...
 
 
@@ -135,7 +135,7 @@ class Running:
 
     def _steps(self, job: Job, must_pause: Callable[[], bool]) -> bool:
         if job.stop_requested_at is not None:
-            self._end(job, "stopped", None)
+            self._close(job, "stopped")
             return True
         permitted = self._access.permit(
             self._caller(job), ACTS[job.kind], resource_department=job.department
@@ -146,11 +146,11 @@ class Running:
                 for step in steps:
                     job = self._commit(job, step)
                     if job.stop_requested_at is not None:
-                        self._end(job, "stopped", None)
+                        self._close(job, "stopped")
                         return True
                     if must_pause():
                         return False
-            self._end(job, "done", run.result())
+            self._close(job, "done", parts=run.leave())
         return True
 
     def _caller(self, job: Job) -> Caller:
@@ -176,9 +176,9 @@ class Running:
                 if job.type_key is None:
                     yield _locked(connection, "", f"yici bulk {job.department}")
                 else:
-                    yield _locked(
-                        connection, "_shared", f"yici bulk {job.department}"
-                    ) and _locked(connection, "", f"yici bulk {job.department} {job.type_key}")
+                    yield _locked(connection, "_shared", f"yici bulk {job.department}") and _locked(
+                        connection, "", f"yici bulk {job.department} {job.type_key}"
+                    )
             finally:
                 connection.invalidate()
 
@@ -232,9 +232,6 @@ class Running:
         if found is None or found.chunks != job.chunks or not found.unfinished:
             raise _Overtaken
 
-    def _end(self, job: Job, state: str, result: Mapping[str, Any] | None) -> None:
-        self._close(job, state, {"result": dict(result) if result else None}, None)
-
     def _fail(self, job: Job, failure: Failure) -> None:
         log.warning("bulk job failed", kind=job.kind, code=failure.code)
         values = {
@@ -242,17 +239,23 @@ class Running:
             "failure_zh": failure.zh[:2000],
             "failure_en": failure.en[:2000],
         }
-        self._close(job, "failed", values, failure.code)
+        self._close(job, "failed", values)
 
-    def _close(self, job: Job, state: str, values: Mapping[str, Any], reason: str | None) -> None:
+    def _close(
+        self,
+        job: Job,
+        state: str,
+        values: Mapping[str, Any] | None = None,
+        parts: Sequence[Part] = (),
+    ) -> None:
         with self._work.begin() as work:
             found = repository.find_job(work.connection, job.id, lock=True)
             if found is None or not found.unfinished:
                 raise _Overtaken
-            repository.change(
-                work.connection, job.id, {**values, "state": state, "finished_at": work.now}
-            )
-            work.record(of_end(found, state, reason, values.get("result"), work.now))
+            changed = {**(values or {}), "state": state, "finished_at": work.now}
+            repository.change(work.connection, job.id, changed)
+            repository.add_parts(work.connection, job.id, parts)
+            work.record(of_end(found, state, work.now, changed.get("failure_code"), parts))
             work.commit()
 
     def _wake(self, department: str) -> None:
@@ -264,10 +267,13 @@ class Running:
 
 
 def of_end(
-    job: Job, state: str, reason: str | None, result: Mapping[str, Any] | None, now: datetime
+    job: Job,
+    state: str,
+    now: datetime,
+    reason: str | None = None,
+    parts: Sequence[Part] = (),
 ) -> PreparedRecord:
-    """The record of a job's end."""
-    manifest = (result or {}).get("manifest")
+    """The record of a job's end; the last of its parts is the manifest of the others."""
     return prepare(
         "bulk-ended",
         now,
@@ -278,7 +284,7 @@ def of_end(
         type=job.type_key,
         count=job.done,
         counts=dict(job.counts) or None,
-        result=manifest["sha256"] if manifest else None,
+        result=parts[-1].sha256 if parts else None,
         reason=reason or ("stopped" if state == "stopped" else None),
         outcome="failed" if state == "failed" else "done",
     )

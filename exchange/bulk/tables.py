@@ -48,7 +48,6 @@ bulk_jobs = sa.Table(
     sa.Column("chunks", sa.Integer, nullable=False, server_default="0"),
     sa.Column("cursor", JSONB(none_as_null=True)),
     sa.Column("counts", JSONB, nullable=False, server_default="{}"),
-    sa.Column("result", JSONB(none_as_null=True)),
     sa.Column("failure_code", sa.Text),
     sa.Column("failure_zh", sa.Text),
     sa.Column("failure_en", sa.Text),
@@ -62,9 +61,17 @@ bulk_chunks = sa.Table(
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("counts", JSONB, nullable=False),
     sa.Column("digest", sa.LargeBinary, nullable=False),
-    sa.Column("object", sa.Text),
-    sa.Column("object_size", sa.BigInteger),
     sa.Column("committed_at", _TIME, nullable=False),
+)
+
+bulk_objects = sa.Table(
+    "bulk_objects",
+    metadata,
+    sa.Column("job", sa.Uuid, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
 )
 
 bulk_refusals = sa.Table(

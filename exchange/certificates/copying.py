@@ -3,36 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from io import BytesIO
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from certstore.issue import start_of_day
-from certstore.status import INVALID, State
-from exchange.certificates.chunks import COLUMNS, NULL
-from exchange.certificates.planning import ISSUED, Planned, events_of
-from exchange.certificates.records import Slot
+from certstore.life_cycle import (
+    CANCEL,
+    LAPSE,
+    OTHERWISE,
+    REVOKE,
+    SUSPEND,
+    TRANSFER_OUT,
+    WITHDRAW,
+)
+from certstore.status import INVALID, SUSPENDED, VALID, State
+from exchange.certificates.chunks import COLUMNS, EVENT_COLUMNS, NULL
+from exchange.certificates.planning import Planned
+from exchange.certificates.records import Slot, beginning_of
 
 OPERATION_OF: Final[Mapping[State, str]] = {
-    State.SUSPENDED: "03",
-    State.WITHDRAWN: "05",
-    State.CANCELLED: "05",
-    State.EXPIRED: "04",
-    State.TRANSFERRED: "05",
-    State.REVOKED: "05",
-    State.OTHER: "09",
+    State.SUSPENDED: SUSPEND,
+    State.WITHDRAWN: WITHDRAW,
+    State.CANCELLED: CANCEL,
+    State.EXPIRED: LAPSE,
+    State.TRANSFERRED: TRANSFER_OUT,
+    State.REVOKED: REVOKE,
+    State.OTHER: OTHERWISE,
 }
-"""The operation (certstore.status.OPERATIONS) by which a certificate comes into a state."""
+"""The operation by which a certificate comes into a state that its register states."""
 
 _CERTIFICATES: Final = f"COPY certificates ({COLUMNS}) FROM STDIN"
-_EVENTS: Final = (
-    "COPY certificate_events (issuer, type_code, serial, sequence, version, operation, state,"
-    " effective_at, reason, legal_ground, recorded_at, recorded_by) FROM STDIN"
+_EVENTS: Final = f"COPY certificate_events ({EVENT_COLUMNS}) FROM STDIN"
+_CHANGES: Final = (
+    "COPY status_changes (issuer, number, index, value, changed_at, effective_at) FROM STDIN"
 )
-_CHANGES: Final = "COPY status_changes (issuer, number, index, value, changed_at) FROM STDIN"
-_REASON: Final = "登记簿载明 · As stated in the register"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a list must show of one place; ``effective_at`` None is at once."""
+
+    slot: Slot
+    value: int
+    effective_at: datetime | None = None
 
 
 def copy_certificates(connection: sa.Connection, lines: bytes) -> None:
@@ -40,47 +56,47 @@ def copy_certificates(connection: sa.Connection, lines: bytes) -> None:
     _copy(connection, _CERTIFICATES, lines)
 
 
-def copy_events(
-    connection: sa.Connection,
-    issuer: str,
-    type_code: str,
-    versions: Iterable[Planned],
-    *,
-    now: datetime,
-    recorded_by: str,
-) -> None:
-    """Add what the versions say of their certificates' history."""
-    at = now.isoformat()
-    lines = [
-        line
-        for planned in versions
-        if events_of(planned)
-        for line in _events(f"{issuer}\t{type_code}", planned, at, recorded_by)
-    ]
+def copy_events(connection: sa.Connection, lines: bytes) -> None:
+    """Add what happened to certificates. An event that is there already is UniqueViolation."""
     if lines:
-        _copy(connection, _EVENTS, "".join(lines).encode())
+        _copy(connection, _EVENTS, lines)
 
 
-def status_changes_of(versions: Sequence[Planned], slots: Sequence[Slot]) -> list[tuple[Slot, int]]:
+def status_changes_of(
+    versions: Sequence[Planned], slots: Sequence[Slot], now: datetime
+) -> list[Change]:
     """What the lists must show of the versions, and of those they supersede."""
-    changes: list[tuple[Slot, int]] = []
+    changes: list[Change] = []
     for planned, slot in zip(versions, slots, strict=True):
-        before = planned.supersedes
-        if before is not None:
+        begins = planned.effective_at
+        later = begins if begins is not None and begins > now else None
+        for before in planned.supersedes:
             earlier = slots[before.planned] if before.planned is not None else before.slot
             if earlier is not None:
-                changes.append((earlier, INVALID))
-        if planned.state != State.VALID.code:
-            changes.append((slot, State.from_code(planned.state).status_value))
+                changes.append(Change(earlier, INVALID, later))
+        if later is not None:
+            # Still to come: nobody may take it for valid beside the version it will supersede.
+            changes.append(Change(slot, SUSPENDED))
+            changes.append(Change(slot, VALID, later))
+        state = State.from_code(planned.state)
+        if state is not State.VALID:
+            since = planned.row.state_since
+            at = beginning_of(since) if since is not None else now
+            moments = [each for each in (at, later) if each is not None and each > now]
+            changes.append(Change(slot, state.status_value, max(moments, default=None)))
     return changes
 
 
 def copy_status_changes(
-    connection: sa.Connection, issuer: str, changes: Iterable[tuple[Slot, int]], now: datetime
+    connection: sa.Connection, issuer: str, changes: Iterable[Change], now: datetime
 ) -> None:
     """Add changes to lists that the caller has locked."""
     at = now.isoformat()
-    lines = [f"{issuer}\t{slot.number}\t{slot.index}\t{value}\t{at}\n" for slot, value in changes]
+    lines = [
+        f"{issuer}\t{each.slot.number}\t{each.slot.index}\t{each.value}\t{at}\t"
+        f"{each.effective_at.isoformat() if each.effective_at else NULL}\n"
+        for each in changes
+    ]
     _copy(connection, _CHANGES, "".join(lines).encode())
 
 
@@ -90,26 +106,3 @@ def _copy(connection: sa.Connection, statement: str, lines: bytes) -> None:
         cursor.copy_expert(statement, BytesIO(lines), 1 << 20)
     finally:
         cursor.close()
-
-
-def _events(issuer_and_type: str, planned: Planned, at: str, by: str) -> Iterable[str]:
-    sequence = planned.events
-
-    def line(operation: str, state: State, effective: str) -> str:
-        return (
-            f"{issuer_and_type}\t{planned.row.serial}\t{sequence}\t{planned.version}\t"
-            f"{operation}\t{state.code}\t{effective}\t{_REASON}\t{NULL}\t{at}\t{by}\n"
-        )
-
-    if planned.operation != ISSUED:
-        sequence += 1
-        yield line(planned.operation, State.VALID, at)
-    state = State.from_code(planned.state)
-    if state is not State.VALID:
-        sequence += 1
-        since = planned.row.state_since
-        yield line(OPERATION_OF[state], state, _beginning_of(since) if since else at)
-
-
-def _beginning_of(on: date) -> str:
-    return datetime.fromtimestamp(start_of_day(on), UTC).isoformat()

@@ -12,25 +12,28 @@ certificates at once meet at the primary key; the later one decides anew.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import sqlalchemy as sa
 from psycopg2.errors import DeadlockDetected, UniqueViolation
 
 from certstore.errors import CertstoreError
 from certstore.holders import Holder, holder_key
 from certstore.identifiers import CertificateIdentifier
+from certstore.status import INVALID, State
 from certstore.types import CertificateType
 from exchange.audit.records import PreparedRecord, prepare
 from exchange.certificates import copying, repository
-from exchange.certificates.chunks import Chunk, SignedChunk, ToSign
+from exchange.certificates.chunks import Chunk, SignedChunk, Stated, ToSign
+from exchange.certificates.copying import OPERATION_OF, Change
 from exchange.certificates.places import Places
-from exchange.certificates.planning import Plan, Planned, make_plan
-from exchange.certificates.records import Counts, Issuable, Slot, civil_day
+from exchange.certificates.planning import ISSUED, Plan, Planned, make_plan
+from exchange.certificates.records import Counts, Issuable, Slot, beginning_of, civil_day
 from exchange.certificates.signing import Signing
 from exchange.certificates.slots import StatusSlots
 from exchange.clock import Clock
@@ -112,12 +115,21 @@ class Issuing:
         issuer, kind = order.issuer, order.kind
         serials = sorted({row.serial for row in rows})
         with self._work.begin() as work:
-            histories = repository.histories(work.connection, issuer.code, kind.code, serials)
+            histories = repository.histories(
+                work.connection, issuer.code, kind.code, serials, work.now
+            )
             plan = make_plan(
-                rows, histories, _check_of(order) if check else _check_nothing, pull=order.pull
+                rows,
+                histories,
+                _check_of(order) if check else _check_nothing,
+                pull=order.pull,
+                now=work.now,
             )
             if not plan.versions:
                 return _Intent(rows, plan)
+            links = repository.last_links(
+                work.connection, issuer.code, kind.code, _serials_to_follow(plan)
+            )
             batch = self._clock.new_id()
             slots = self._slots.allocate(work.connection, issuer.code, len(plan.versions))
             repository.add_batch(
@@ -131,14 +143,19 @@ class Issuing:
             )
             work.commit()
             issued_at = work.now
-        chunk = self._chunk(order, plan, slots, batch, issued_at)
+        chunk = self._chunk(order, plan, slots, links, batch, issued_at)
         return _Intent(rows, plan, slots, chunk, order.signing.submit(chunk))
 
     def _chunk(
-        self, order: _Order, plan: Plan, slots: Sequence[Slot], batch: UUID, issued_at: datetime
+        self,
+        order: _Order,
+        plan: Plan,
+        slots: Sequence[Slot],
+        links: Mapping[str, str],
+        batch: UUID,
+        issued_at: datetime,
     ) -> Chunk:
         issuer = order.issuer.code
-        today = civil_day(issued_at)
         return Chunk(
             issuer=order.issuer,
             kind=order.kind,
@@ -150,15 +167,18 @@ class Issuing:
             issued_at=issued_at,
             batch=batch,
             versions=[
-                self._to_sign(planned, slot, today)
+                self._to_sign(planned, slot, links, issued_at)
                 for planned, slot in zip(plan.versions, slots, strict=True)
             ],
+            recorded_by=order.recorded_by,
         )
 
-    def _to_sign(self, planned: Planned, slot: Slot, today: date) -> ToSign:
+    def _to_sign(
+        self, planned: Planned, slot: Slot, links: Mapping[str, str], now: datetime
+    ) -> ToSign:
         row = planned.row
         assert row.valid_from is not None  # noqa: S101  # planning refused the others
-        return ToSign(
+        first = ToSign(
             row.serial,
             planned.version,
             row.holder_id_type,
@@ -168,11 +188,22 @@ class Issuing:
             row.fields,
             row.valid_from,
             row.valid_until,
-            row.issued_on or today,
+            row.issued_on or civil_day(now),
             slot.number,
             slot.index,
             row.source_key,
             row.source_hash,
+        )
+        if planned.operation == ISSUED and planned.state == State.VALID.code:
+            return first
+        begins = planned.effective_at
+        return first._replace(
+            operation=planned.operation,
+            sequence=planned.events + (planned.operation != ISSUED),
+            effective_at=begins,
+            to_come=begins is not None and begins > now,
+            previous=links.get(row.serial),
+            stated=_stated(planned, now),
         )
 
     def _finish(self, order: _Order, intent: _Intent) -> Counts:
@@ -193,26 +224,59 @@ class Issuing:
             return
         signed = intent.signed.result()
         issuer, versions = order.issuer.code, intent.plan.versions
-        changes = copying.status_changes_of(versions, intent.slots)
+        changes = copying.status_changes_of(versions, intent.slots, intent.chunk.issued_at)
         with self._work.begin() as work:
             if changes:
                 repository.lock_status_lists(
-                    work.connection, issuer, (slot.number for slot, _ in changes)
+                    work.connection, issuer, (each.slot.number for each in changes)
                 )
             copying.copy_certificates(work.connection, signed.lines)
-            copying.copy_events(
-                work.connection,
-                issuer,
-                order.kind.code,
-                versions,
-                now=work.now,
-                recorded_by=order.recorded_by,
-            )
+            copying.copy_events(work.connection, signed.events)
             if changes:
+                changes += _calling_off(work.connection, issuer, versions, changes, work.now)
                 copying.copy_status_changes(work.connection, issuer, changes, work.now)
             repository.finish_batch(work.connection, intent.chunk.batch, work.now)
             work.record(_record(order, intent.chunk, signed, work.now))
             work.commit()
+
+
+def _serials_to_follow(plan: Plan) -> list[str]:
+    """The serials whose new version follows a statement that stands in the database."""
+    return sorted(
+        {
+            each.row.serial
+            for each in plan.versions
+            if each.supersedes and each.supersedes[0].slot is not None
+        }
+    )
+
+
+def _stated(planned: Planned, now: datetime) -> Stated | None:
+    state = State.from_code(planned.state)
+    if state is State.VALID:
+        return None
+    since = planned.row.state_since
+    at = beginning_of(since) if since else planned.effective_at or now
+    return Stated(OPERATION_OF[state], state.code, at)
+
+
+def _calling_off(
+    connection: sa.Connection,
+    issuer: str,
+    versions: Sequence[Planned],
+    changes: Sequence[Change],
+    now: datetime,
+) -> list[Change]:
+    """What was planned for places that are superseded by now: they stay as they are."""
+    earlier = {
+        before.slot for each in versions for before in each.supersedes if before.slot is not None
+    }
+    ends = {each.slot: each.effective_at or now for each in changes if each.slot in earlier}
+    return [
+        Change(slot, INVALID, at)
+        for slot, at in repository.planned_changes(connection, issuer, ends, now)
+        if at >= ends[slot]
+    ]
 
 
 def _check_nothing(row: Issuable) -> None:

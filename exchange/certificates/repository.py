@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from certstore.history import BY_REGISTER
+from certstore.life_cycle import ISSUE, timeline
 from certstore.status import State
+from exchange.certificates.copying import Change
 from exchange.certificates.planning import History, Standing
 from exchange.certificates.records import Certificate, Event, Slot
 from exchange.certificates.tables import (
@@ -21,9 +24,6 @@ from exchange.certificates.tables import (
     status_changes,
     status_lists,
 )
-
-BY_REGISTER: Final = "register:"
-"""How ``recorded_by`` of an event begins that a register stated; others name a system."""
 
 
 def find_version(
@@ -57,31 +57,20 @@ def versions(
     return [certificate_of(row) for row in rows]
 
 
-def newest_of_holder(connection: sa.Connection, holder_key: bytes) -> list[Certificate]:
-    """The newest version of each certificate of a holder, by type and serial."""
+def of_holder(connection: sa.Connection, holder_key: bytes) -> list[list[Certificate]]:
+    """Each certificate of which a holder has a version: all its versions, the first one first."""
     c = certificates.c
-    newest = (
+    own = sa.select(c.issuer, c.type_code, c.serial).where(c.holder_key == holder_key).distinct()
+    rows = connection.execute(
         sa.select(certificates)
-        .ext(distinct_on(c.issuer, c.type_code, c.serial))
-        .where(c.holder_key == holder_key)
-        .order_by(c.issuer, c.type_code, c.serial, c.version.desc())
+        .where(sa.tuple_(c.issuer, c.type_code, c.serial).in_(own))
+        .order_by(c.type_key, c.serial, c.issuer, c.type_code, c.version)
     )
-    found = [certificate_of(row) for row in connection.execute(newest)]
-    return sorted(found, key=lambda each: (each.type_key, each.serial))
-
-
-def newest_version(
-    connection: sa.Connection, issuer: str, type_code: str, serial: str
-) -> int | None:
-    """The number of the newest version of a certificate."""
-    found: int | None = connection.execute(
-        sa.select(sa.func.max(certificates.c.version)).where(
-            certificates.c.issuer == issuer,
-            certificates.c.type_code == type_code,
-            certificates.c.serial == serial,
-        )
-    ).scalar_one()
-    return found
+    found: dict[tuple[str, str, str], list[Certificate]] = {}
+    for row in rows:
+        certificate = certificate_of(row)
+        found.setdefault(certificate.key, []).append(certificate)
+    return list(found.values())
 
 
 def events(connection: sa.Connection, issuer: str, type_code: str, serial: str) -> list[Event]:
@@ -98,31 +87,37 @@ def events(connection: sa.Connection, issuer: str, type_code: str, serial: str) 
     return [event_of(row) for row in rows]
 
 
-def latest_events(
+def events_of(
     connection: sa.Connection, keys: Sequence[tuple[str, str, str]]
-) -> dict[tuple[str, str, str], Event]:
-    """The last event of each certificate that has one, by issuer, type code and serial."""
+) -> dict[tuple[str, str, str], list[Event]]:
+    """Everything that happened to each certificate, in order, by issuer, type code and serial."""
+    found: dict[tuple[str, str, str], list[Event]] = {key: [] for key in keys}
     if not keys:
-        return {}
+        return found
     e = certificate_events.c
     rows = connection.execute(
         sa.select(certificate_events)
-        .ext(distinct_on(e.issuer, e.type_code, e.serial))
         .where(sa.tuple_(e.issuer, e.type_code, e.serial).in_(keys))
-        .order_by(e.issuer, e.type_code, e.serial, e.sequence.desc())
+        .order_by(e.issuer, e.type_code, e.serial, e.sequence)
     )
-    return {(row.issuer, row.type_code, row.serial): event_of(row) for row in rows}
+    for row in rows:
+        found[row.issuer, row.type_code, row.serial].append(event_of(row))
+    return found
 
 
 def histories(
-    connection: sa.Connection, issuer: str, type_code: str, serials: Sequence[str]
+    connection: sa.Connection,
+    issuer: str,
+    type_code: str,
+    serials: Sequence[str],
+    now: datetime,
 ) -> dict[str, History]:
-    """What is there of each serial that has a certificate."""
+    """What is there of each serial that has a certificate, and how it stands now."""
     c = certificates.c
     rows = connection.execute(
         sa.select(
             c.serial, c.version, c.source_key, c.source_hash, c.valid_from, c.valid_until,
-            c.status_list, c.status_index, issue_batches.c.pull,
+            c.status_list, c.status_index, c.effective_at, issue_batches.c.pull,
         )
         .join_from(certificates, issue_batches, issue_batches.c.id == c.batch, isouter=True)
         .where(
@@ -138,20 +133,83 @@ def histories(
             Standing(
                 row.version, row.source_key, row.source_hash, row.valid_from, row.valid_until,
                 Slot(row.status_list, row.status_index), pull=row.pull,
+                effective_at=row.effective_at,
             )
         )  # fmt: skip
-    latest = latest_events(connection, [(issuer, type_code, serial) for serial in found])
+    happened = _happened(connection, issuer, type_code, list(found))
     return {
-        serial: _history(standing, latest.get((issuer, type_code, serial)))
-        for serial, standing in found.items()
+        serial: _history(standing, happened.get(serial), now) for serial, standing in found.items()
     }
 
 
-def _history(standing: list[Standing], latest: Event | None) -> History:
-    if latest is None:
+def _happened(
+    connection: sa.Connection, issuer: str, type_code: str, serials: Sequence[str]
+) -> dict[str, list[Event]]:
+    e = certificate_events.c
+    rows = connection.execute(
+        sa.select(certificate_events)
+        .where(
+            e.issuer == issuer,
+            e.type_code == type_code,
+            e.serial == sa.any_(sa.bindparam("serials", list(serials), sa.ARRAY(sa.Text))),
+        )
+        .order_by(e.serial, e.sequence)
+    )
+    found: dict[str, list[Event]] = defaultdict(list)
+    for row in rows:
+        found[row.serial].append(event_of(row))
+    return found
+
+
+def _history(standing: list[Standing], happened: list[Event] | None, now: datetime) -> History:
+    if not happened:
         return History(tuple(standing))
-    by_act = not latest.recorded_by.startswith(BY_REGISTER)
-    return History(tuple(standing), latest.sequence, latest.state, by_act)
+    events = {each.sequence: each for each in happened}
+    if not any(each.version == 1 and each.sequence == 0 for each in happened):
+        begin = min(each.effective_at for each in happened)
+        events[0] = Event(
+            0, 1, ISSUE, State.VALID.code, begin, "", None, begin, BY_REGISTER
+        )  # only its order counts here
+    life = timeline(events.values(), {})
+    period = life.stated_at(now)
+    planned = [each for each in life.periods if each.since > now]
+    return History(
+        tuple(standing),
+        happened[-1].sequence,
+        period.condition.state.code if period is not None else State.VALID.code,
+        period is not None and not events[period.sequence].by_register,
+        any(not events[each.sequence].by_register for each in planned),
+        max(each.effective_at for each in happened),
+    )
+
+
+def last_links(
+    connection: sa.Connection, issuer: str, type_code: str, serials: Sequence[str]
+) -> dict[str, str]:
+    """``certstore.history.link`` of the last statement of each of these certificates."""
+    if not serials:
+        return {}
+    rows = connection.execute(_LAST_LINKS, {"key": [issuer, type_code], "serials": list(serials)})
+    return {serial: digest for serial, digest in rows}
+
+
+# The statement of an event that has none of its own is the credential of the version it brought.
+_LAST_LINKS = sa.text(
+    """
+    SELECT wanted.serial, encode(sha256(convert_to(
+        coalesce(e.statement, split_part(c.credential, '~', 1)), 'UTF8')), 'hex')
+    FROM unnest(CAST(:serials AS text[])) AS wanted (serial)
+    LEFT JOIN LATERAL (
+        SELECT version, statement FROM certificate_events
+        WHERE issuer = (CAST(:key AS text[]))[1] AND type_code = (CAST(:key AS text[]))[2]
+            AND serial = wanted.serial
+        ORDER BY sequence DESC LIMIT 1
+    ) e ON true
+    JOIN certificates c ON c.issuer = (CAST(:key AS text[]))[1]
+        AND c.type_code = (CAST(:key AS text[]))[2]
+        AND c.serial = wanted.serial AND c.version = coalesce(e.version, 1)
+    """
+)
 
 
 def add_batch(
@@ -189,7 +247,8 @@ def add_event(connection: sa.Connection, key: tuple[str, str, str], event: Event
             version=event.version, operation=event.operation, state=event.state,
             effective_at=event.effective_at, reason=event.reason,
             legal_ground=event.legal_ground, recorded_at=event.recorded_at,
-            recorded_by=event.recorded_by,
+            recorded_by=event.recorded_by, reason_code=event.reason_code,
+            withdraws=event.withdraws, related=event.related, statement=event.statement,
         )
     )  # fmt: skip
 
@@ -204,16 +263,43 @@ def lock_status_lists(connection: sa.Connection, issuer: str, numbers: Iterable[
     ).all()
 
 
-def add_status_change(
-    connection: sa.Connection, issuer: str, slot: Slot, state: State, now: datetime
+def add_status_changes(
+    connection: sa.Connection, issuer: str, changes: Sequence[Change], now: datetime
 ) -> None:
-    """Publish a state; the list must be locked."""
-    connection.execute(
-        sa.insert(status_changes).values(
-            issuer=issuer, number=slot.number, index=slot.index, value=state.status_value,
-            changed_at=now,
+    """Publish states, now or at a moment to come; the lists must be locked."""
+    if changes:
+        connection.execute(
+            sa.insert(status_changes),
+            [
+                {
+                    "issuer": issuer,
+                    "number": each.slot.number,
+                    "index": each.slot.index,
+                    "value": each.value,
+                    "changed_at": now,
+                    "effective_at": each.effective_at,
+                }
+                for each in changes
+            ],
         )
-    )  # fmt: skip
+
+
+def planned_changes(
+    connection: sa.Connection, issuer: str, slots: Mapping[Slot, Any], now: datetime
+) -> list[tuple[Slot, datetime]]:
+    """The moments to come at which a list will show something else of these places."""
+    c = status_changes.c
+    rows = connection.execute(
+        sa.select(c.number, c.index, c.effective_at)
+        .where(
+            c.issuer == issuer,
+            c.effective_at > now,
+            c.number.in_(sorted({slot.number for slot in slots})),
+        )
+        .distinct()
+    )
+    found = [(Slot(row.number, row.index), row.effective_at) for row in rows]
+    return [(slot, at) for slot, at in found if slot in slots]
 
 
 def certificate_of(row: Any) -> Certificate:
@@ -226,7 +312,7 @@ def certificate_of(row: Any) -> Certificate:
         valid_from=row.valid_from, valid_until=row.valid_until, issued_on=row.issued_on,
         issued_at=row.issued_at, slot=Slot(row.status_list, row.status_index),
         source_key=row.source_key, source_hash=row.source_hash, credential=row.credential,
-        batch=row.batch,
+        batch=row.batch, effective_at=row.effective_at,
     )  # fmt: skip
 
 
@@ -234,5 +320,6 @@ def event_of(row: Any) -> Event:
     """The record of a row."""
     return Event(
         row.sequence, row.version, row.operation, row.state, row.effective_at, row.reason,
-        row.legal_ground, row.recorded_at, row.recorded_by,
+        row.legal_ground, row.recorded_at, row.recorded_by, row.reason_code, row.withdraws,
+        row.related, row.statement,
     )  # fmt: skip

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import datetime
 from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from certstore.keys import Signer
 from exchange.certificates.places import Places
 from exchange.governance.snapshot import Snapshot
+from exchange.keyring.records import ANSWERS, KeyRegister, SigningKey
 
 
 class _LogVerifier(Protocol):
@@ -24,10 +28,7 @@ class _LogSigner(Protocol):
 
 
 class Keys(Protocol):
-    """The keys this room needs (``exchange.keys.Keyring``)."""
-
-    @property
-    def answers(self) -> Signer: ...
+    """The keys this room needs (``exchange.keyring.service.Keyring``)."""
 
     @property
     def log(self) -> _LogSigner: ...
@@ -36,27 +37,61 @@ class Keys(Protocol):
         """The key that signs for a department. Raises certstore's KeyFault."""
         ...
 
-    def issuers(self) -> list[str]:
-        """The departments that have a key."""
+    def current(self) -> KeyRegister:
+        """Every key there is and ever was."""
         ...
 
 
 def trust_document(keys: Keys, places: Places, snapshot: Snapshot, now: datetime) -> dict[str, Any]:
-    """The document that ``certstore.trust.TrustAnchors.from_json`` reads."""
+    """The document that ``certstore.trust.TrustAnchors.from_json`` reads.
+
+    An issuer's retired, compromised and cut-off keys stay in it, each with its dates: what they
+    signed in their time is still to be judged.
+    """
+    register = keys.current()
     issuers = [
         {
             "id": places.issuer(code),
             "department": code,
             "name": {"zh": department.name_zh, "en": department.name_en},
             "types": sorted(key for key, kind in snapshot.types.items() if kind.may_issue(code)),
-            "jwks": {"keys": [keys.issuer(code).public_jwk()]},
+            "jwks": {"keys": [published(key) for key in register.of(code)]},
         }
-        for code in keys.issuers()
+        for code in register.departments()
         if (department := snapshot.departments.get(code)) is not None
     ]
-    return {
-        "as_of": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
+    document: dict[str, Any] = {
+        "as_of": _time(now),
         "issuers": issuers,
-        "hub": {"jwks": {"keys": [keys.answers.public_jwk()]}},
+        "hub": {"jwks": {"keys": [published(key) for key in register.of(ANSWERS)]}},
         "log": {"origin": keys.log.verifier.name, "key": keys.log.verifier.vkey},
     }
+    if register.root is not None:
+        root = register.root
+        document["root"] = {"certificate": _der(root.certificate.public_bytes(Encoding.DER))}
+        if root.crl is not None:
+            document["root"]["crl"] = _der(root.crl.public_bytes(Encoding.DER))
+    return document
+
+
+def published(key: SigningKey) -> dict[str, Any]:
+    """A key's public JWK with its dates (RFC 3339, UTC) and its certificate (RFC 7517 §4.7)."""
+    jwk: dict[str, Any] = dict(key.jwk)
+    dates = {
+        "not_before": key.made_at,
+        "retired_at": key.retired_at,
+        "compromised_from": key.compromised_from,
+        "cut_off_at": key.cut_off_at,
+    }
+    jwk.update({name: _time(at) for name, at in dates.items() if at is not None})
+    if key.certificate is not None:
+        jwk["x5c"] = [_der(key.certificate.public_bytes(Encoding.DER))]
+    return jwk
+
+
+def _time(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _der(content: bytes) -> str:
+    return b64encode(content).decode("ascii")

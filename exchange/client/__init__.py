@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from exchange.client.credentials import Credentials
     from exchange.client.evidence import Evidence, Proven, Trust, prove
     from exchange.client.lookups import Certificate, Holder, Lookup, LookupResult, Operator
+    from exchange.client.presentations import OneTimeCode, Showing
     from exchange.client.problems import YiciError, YiciProblem, YiciUnproven, YiciUnreachable
     from exchange.client.system import Yici
 
@@ -38,8 +39,10 @@ _HOME = {
     "Holder": "lookups",
     "Lookup": "lookups",
     "LookupResult": "lookups",
+    "OneTimeCode": "presentations",
     "Operator": "lookups",
     "Proven": "evidence",
+    "Showing": "presentations",
     "Trust": "evidence",
     "Yici": "system",
     "YiciError": "problems",
@@ -57,8 +60,10 @@ __all__ = [
     "Holder",
     "Lookup",
     "LookupResult",
+    "OneTimeCode",
     "Operator",
     "Proven",
+    "Showing",
     "Trust",
     "Yici",
     "YiciError",

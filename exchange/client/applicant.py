@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
+from certstore.keys import Signer
+from certstore.possession import sign_possession
 from exchange.client.cases import Authorization, Case, Document, Names
 from exchange.client.certificates import OwnCertificate
+from exchange.client.presentations import OneTimeCode, Showing
 from exchange.client.transport import Read, Reply, Transport, listed
 
 
@@ -168,6 +172,53 @@ class Applicant:
     def download(self, identifier: str) -> str:
         """One's own certificate as a signed file (SD-JWT VC, RFC 9901). Raises YiciProblem."""
         return self._send("GET", f"/v1/me/certificates/{identifier}").text
+
+    def bind(self, identifier: str, key: Signer, *, at: datetime) -> str:
+        """A copy of one's own certificate that is bound to a key one holds (SD-JWT VC).
+
+        Shown with ``certstore.present(copy, paths, key=key, …)`` it proves whose it is. Raises
+        YiciProblem: 404, 409 where it is not in force.
+        """
+        path = "/v1/me/binding-nonces"
+        nonce, audience = self._send("POST", path, idempotent=True).read(
+            lambda answer: (str(answer["nonce"]), str(answer["audience"]))
+        )
+        proof = sign_possession(key, audience=audience, nonce=nonce, issued_at=at)
+        return self._send(
+            "POST",
+            f"/v1/me/certificates/{identifier}/bound-copies",
+            idempotent=False,
+            json={"jwk": key.public_jwk(), "proof": proof},
+        ).text
+
+    def show(
+        self,
+        identifier: str,
+        fields: Sequence[str],
+        *,
+        seconds: int = 300,
+        audience: str | None = None,
+    ) -> OneTimeCode:
+        """A code by which the next counter that scans it sees these fields, once.
+
+        Raises:
+            YiciProblem: 400 for a field the certificate does not state, 404, 409 where it is not
+                in force.
+        """
+        asked = {"identifier": identifier, "fields": list(fields), "seconds": seconds}
+        if audience is not None:
+            asked["audience"] = audience
+        answer = self._send("POST", "/v1/me/presentations", idempotent=False, json=asked)
+        return answer.read(OneTimeCode.of)
+
+    def showings(self) -> Iterator[Showing]:
+        """What one showed by codes and what became of each, newest first."""
+        return self._pages("/v1/me/presentations", "presentations", Showing.of)
+
+    def withdraw_code(self, showing: UUID) -> Showing:
+        """Have a code count no more. Raises YiciProblem: 404, 409 where it was used already."""
+        path = f"/v1/me/presentations/{showing}/withdraw"
+        return self._send("POST", path, idempotent=False).read(Showing.of)
 
     def lookups(self) -> Iterator[Seen]:
         """Every lookup of one's data, refused ones too, newest first."""

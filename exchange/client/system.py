@@ -130,6 +130,17 @@ class Yici:
             asked["receipts"] = True
         return result_of_batch(self._ask("/v1/lookups/batch", encode(asked)), self.trust)
 
+    def redeem(self, code: str, *, item: str, case: str, operator: Operator) -> LookupResult:
+        """What a holder shows by a one-time code (用证码), as the scanner read it; good once.
+
+        Raises:
+            YiciProblem: 403 with the rule (used, expired, withdrawn, for another department, or
+                one of those of lookups), 404 where nobody made such a code, 429.
+            YiciUnproven, YiciUnreachable: as :meth:`look_up`.
+        """
+        asked = {"code": code, "item": item, "case": case, "operator": operator.as_dict()}
+        return result_of_lookup(self._ask("/v1/presentations/redeem", encode(asked)), self.trust)
+
     def items(self) -> list[Mapping[str, Any]]:
         """The service items (public): code, department, names, materials and their ways."""
         return self._transport.send("GET", "/v1/items").read(listed("items", _object))

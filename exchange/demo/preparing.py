@@ -67,6 +67,7 @@ def prepare(
         )
         hub = get_hub()
         hub.publishing.publish_policy(PolicyEngine.from_directory().text, by="demo")
+        hub.publishing.publish_samples(by="demo")
         for department in cast.DEPARTMENTS:
             hub.publishing.register_department(department)
         for system in cast.SYSTEMS:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from stdnum.cn import uscc
 
-from exchange.access import Caller
-from exchange.audit.records import prepare
+from certstore.types import sample_texts
+from exchange.access import Caller, Permitted
+from exchange.audit.records import PreparedRecord, prepare
 from exchange.departments.records import SCOPES, Department, System
 from exchange.errors import BadRequest, Fault
 from exchange.governance import repository
 from exchange.governance.snapshot import Governance, raise_revision
+from exchange.governance.types import Proposal, add_type, propose
 from exchange.unit_of_work import UnitOfWork
 from policies.engine import PolicyEngine
 from policies.errors import RuleSetError
@@ -72,6 +75,62 @@ class Publishing:
             )
             work.commit()
         return version
+
+    def check_type(self, text: str) -> Proposal:
+        """What publishing a certificate type's definition would do; nothing is done.
+
+        Raises:
+            BadRequest: it is no sound definition; each fault is named.
+        """
+        with self._work.read() as connection:
+            return propose(text, self._governance.current(connection).type_versions)
+
+    def publish_type(
+        self, text: str, *, by: str, permitted: Permitted | None = None
+    ) -> tuple[Proposal, bool]:
+        """Publish a version of a certificate type; True where it was not there before.
+
+        Without ``permitted`` it is published at the command line.
+
+        Raises:
+            BadRequest: it is no sound definition; each fault is named.
+            Conflict: it is not the next version, or breaks without saying so.
+        """
+        with self._work.begin() as work:
+            repository.lock(work.connection)
+            snapshot = self._governance.current(work.connection)
+            proposal = propose(text, snapshot.type_versions)
+            proposal.check()
+            if not proposal.new:
+                return proposal, False
+            add_type(work.connection, proposal, by=by, now=work.now)
+            raise_revision(work.connection)
+            work.record(_type_published(proposal, by, permitted, work.now))
+            work.commit()
+        return proposal, True
+
+    def publish_samples(self, *, by: str) -> list[str]:
+        """Publish what is missing of the packaged certificate types. The keys of those published.
+
+        A type of which a version as new is published stays as it is, whoever defined it.
+        """
+        published = []
+        with self._work.begin() as work:
+            repository.lock(work.connection)
+            versions = dict(self._governance.current(work.connection).type_versions)
+            for text in sample_texts():
+                proposal = propose(text, versions)
+                kind = proposal.kind
+                if not proposal.new or (kind.key, kind.version) in versions:
+                    continue
+                proposal.check()
+                add_type(work.connection, proposal, by=by, now=work.now)
+                work.record(_type_published(proposal, by, None, work.now))
+                published.append(kind.key)
+            if published:
+                raise_revision(work.connection)
+                work.commit()
+        return published
 
     def register_department(self, department: Department) -> None:
         """Register a department or rename it.
@@ -163,6 +222,27 @@ class Publishing:
 def operator(account: str) -> Caller:
     """Who acts at the command line: an operator of the hub itself."""
     return Caller("operator", account, None, frozenset({"governance"}))
+
+
+def _type_published(
+    proposal: Proposal, by: str, permitted: Permitted | None, now: datetime
+) -> PreparedRecord:
+    kind = proposal.kind
+    return prepare(
+        "type-published",
+        now,
+        act="publish-type",
+        department=permitted.caller.department if permitted else None,
+        system=by if permitted else None,
+        key=permitted.caller.key if permitted else None,
+        policy=permitted.decision.policy_set if permitted else None,
+        rules=permitted.decision.rules if permitted else None,
+        type=kind.key,
+        revision=kind.version,
+        result=proposal.digest,
+        reason="breaking" if proposal.breaking else "compatible",
+        outcome="done",
+    )
 
 
 def _key_faults(jwks: Mapping[str, Any]) -> list[Fault]:

@@ -18,6 +18,7 @@ from certstore.types import CertificateType
 from exchange.departments.records import Department, System
 from exchange.departments.tables import departments, systems
 from exchange.governance.tables import governance, policy_sets
+from exchange.governance.types import Place, PublishedType, newest_types, published_types
 from exchange.items.definitions import Item
 from exchange.items.tables import items
 from policies.engine import PolicyEngine
@@ -25,7 +26,11 @@ from policies.engine import PolicyEngine
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One consistent state of everything that governs."""
+    """One consistent state of everything that governs.
+
+    ``types`` are the newest versions, by key and, in ``types_by_code``, by type code: what is
+    issued from now on. What was issued is read by its own version, see :meth:`find_type`.
+    """
 
     revision: int
     policy: PolicyEngine
@@ -35,13 +40,18 @@ class Snapshot:
     departments: Mapping[str, Department]
     types: Mapping[str, CertificateType]
     types_by_code: Mapping[str, CertificateType] = field(default_factory=dict)
+    type_versions: Mapping[Place, PublishedType] = field(default_factory=dict)
+
+    def find_type(self, key: str, version: int) -> CertificateType | None:
+        """The very version of a certificate type that a certificate was issued under."""
+        published = self.type_versions.get((key, version))
+        return None if published is None else published.kind
 
 
 class Governance:
     """Keeps the newest snapshot. Safe to share between threads."""
 
-    def __init__(self, types: Mapping[str, CertificateType]) -> None:
-        self._types = dict(types)
+    def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
 
@@ -74,6 +84,10 @@ class Governance:
         newest = connection.execute(
             sa.select(policy_sets).order_by(policy_sets.c.version.desc()).limit(1)
         ).one_or_none()
+        versions = published_types(
+            connection, self._snapshot.type_versions if self._snapshot is not None else {}
+        )
+        types = newest_types(versions)
         return Snapshot(
             revision=int(revision),
             policy=self._engine(newest),
@@ -87,8 +101,9 @@ class Governance:
                 row.code: Department.from_row(row)
                 for row in connection.execute(sa.select(departments))
             },
-            types=self._types,
-            types_by_code={each.code: each for each in self._types.values()},
+            types=types,
+            types_by_code={each.code: each for each in types.values()},
+            type_versions=versions,
         )
 
     def _engine(self, newest: Any) -> PolicyEngine:

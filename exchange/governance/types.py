@@ -77,9 +77,10 @@ def propose(text: str, published: Mapping[Place, PublishedType]) -> Proposal:
     Raises:
         BadRequest: it is no sound definition; each fault is named.
     """
-    text = canonical_text(text)
+    # A lone surrogate, which JSON can carry and UTF-8 cannot, becomes a question mark.
+    text = canonical_text(text.encode("utf-8", "replace").decode())
     try:
-        kind = read_type(text.encode("utf-8", "replace"), where="definition")
+        kind = read_type(text.encode(), where="definition")
     except TypeDefinitionError as error:
         raise BadRequest(
             "证照类型定义有误,请按 faults 逐项修正。",
@@ -125,9 +126,7 @@ def _obstacles(
         )
     if any(key != kind.key and each.kind.code == kind.code for (key, _), each in published.items()):
         found.append(
-            Fault(
-                "definition#code", "类型代码已用于另一类型", "another type has this type code"
-            )
+            Fault("definition#code", "类型代码已用于另一类型", "another type has this type code")
         )
     if is_breaking(changes) and not (kind.change is not None and kind.change.breaking):
         found += [

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 import psycopg2
@@ -76,6 +77,19 @@ class _Committed:
     decided: Sequence[Decided]
     appended: Appended
     at: datetime
+    signer: Signer
+
+
+class AnswerKeys(Protocol):
+    """Where the key of answers is found (``exchange.keyring.service.Keyring``)."""
+
+    def answering(self, revision: int) -> Signer:
+        """The key of answers as of a revision of what governs."""
+        ...
+
+    def refuses(self, token_key: str) -> bool:
+        """True where tokens of that key no longer open anything."""
+        ...
 
 
 class LookupBatches:
@@ -291,10 +305,7 @@ class LookupBatches:
                 held[n].append(certificate)
         return holders, held
 
-    def _sign(
-        self,
-        committed: _Committed,
-    ) -> None:
+    def _sign(self, committed: _Committed) -> None:
         appended = committed.appended
         proofs = receipts(appended)
         start = 0

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from certstore.masking import mask
+from certstore.masking import Masking, mask, stricter
 from certstore.status import State
 from exchange.access import Caller
 from exchange.audit.kinds import BASES
@@ -173,8 +173,10 @@ class Deciding:
     def _released(
         self, asked: Asked, holder: bytes | None, held: Sequence[Held], decision: Decision
     ) -> Decided:
+        fields, by_holder = frozenset(asked.lookup.fields), _by_authorization(asked.lookup)
         certificates = [
-            certificate(each, asked.lookup.fields, decision, self._today) for each in held
+            certificate(each, self._masks(each, fields, decision, by_holder), self._today)
+            for each in held
         ]
         outcome = "released" if certificates else "not-found"
         result = orjson.dumps(
@@ -187,6 +189,21 @@ class Deciding:
             masked=_masked(certificates) or None,
         )  # fmt: skip
         return Decided(outcome, result, decision, record)
+
+    def _masks(
+        self, held: Held, fields: frozenset[str], decision: Decision, by_holder: bool
+    ) -> dict[str, Masking]:
+        """How each field is shown: as the rules say, and as the certificate's own type version
+        says, unless the holder agreed to show the field or an agreement gives it out by name."""
+        kind = self._snapshot.find_type(held.type_key, held.type_version)
+        masks: dict[str, Masking] = {}
+        for name in fields:
+            own: Masking = "none"
+            if not (by_holder or name in decision.lifted):
+                field = kind.find_field(name) if kind is not None else None
+                own = field.mask if field is not None else ("none" if kind else "hidden")
+            masks[name] = stricter(decision.masks.get(name, "none"), own)
+        return masks
 
     def _refused(self, asked: Asked, holder: bytes | None, decision: Decision) -> Decided:
         result = orjson.dumps(
@@ -240,27 +257,24 @@ class Deciding:
         )
 
 
-def certificate(
-    held: Held, fields: Iterable[str], decision: Decision, today: date
-) -> dict[str, Any]:
-    """One certificate as it is released: the fields asked for, masked where a rule says so."""
+def certificate(held: Held, masks: Mapping[str, Masking], today: date) -> dict[str, Any]:
+    """One certificate as it is released: the fields that have a mask in ``masks``, masked so.
+
+    A field that the certificate does not have, such as one of a later type version, is None.
+    """
     values = orjson.loads(held.fields)
-    masks = decision.masks
-    masked = sorted(name for name in set(fields) if masks.get(name, "none") != "none")
     state = held_state(held, today)
     return {
         "identifier": held.identifier,
         "type": held.type_key,
+        "type_version": held.type_version,
         "version": held.version,
         "state": state.en,
         "state_code": state.code,
         "valid_from": held.valid_from.isoformat() if held.valid_from else None,
         "valid_until": held.valid_until.isoformat() if held.valid_until else None,
-        "fields": {
-            name: mask(values.get(name), masks.get(name, "none"))  # type: ignore[arg-type]
-            for name in set(fields)
-        },
-        "masked": masked,
+        "fields": {name: mask(values.get(name), how) for name, how in masks.items()},
+        "masked": sorted(name for name, how in masks.items() if how != "none"),
     }
 
 

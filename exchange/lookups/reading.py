@@ -16,7 +16,7 @@ from exchange.authorizations.facts import AuthorizationFacts
 
 _COLUMNS = """
     c.identifier, c.type_key, c.version, c.fields::text, c.valid_from, c.valid_until,
-    c.holder_key, e.state
+    c.holder_key, e.state, c.type_version
 """
 _STATE = """
 LEFT JOIN LATERAL (
@@ -81,6 +81,7 @@ class Held:
     valid_until: date | None
     holder_key: bytes
     state: str
+    type_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,4 +170,6 @@ def take_uses(cursor: Any, uses: Sequence[Use], now: datetime) -> None:
 
 
 def _held(row: Sequence[Any]) -> Held:
-    return Held(row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]), row[8] or "01")
+    return Held(
+        row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]), row[8] or "01", row[9]
+    )

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from certstore.errors import CertstoreError
 from exchange import problems
 from exchange.access import Caller, bearer
 from exchange.errors import BadRequest, HubError, TooLarge
@@ -22,10 +23,11 @@ from exchange.faults import of_bodies
 from exchange.http import problems as documented
 from exchange.lookups.batch import Answered
 from exchange.lookups.schemas import BatchIn, BatchOut, LookupIn, LookupOut
+from exchange.tokens.access_tokens import UnknownKey
+from exchange.wellformed import check_names
 
 if TYPE_CHECKING:
     from exchange.hub import Hub
-from exchange.wellformed import check_names
 
 SINGLE: Final = "/v1/lookups"
 BATCH: Final = "/v1/lookups/batch"
@@ -48,6 +50,8 @@ class LookupDoor:
             return
         except HubError as error:
             response = problems.of_hub_error(error)
+        except CertstoreError as error:
+            response = problems.of_library_error(error)
         except Exception as error:
             response = problems.of_unforeseen(error)
         await response(scope, receive, send)
@@ -57,7 +61,7 @@ class LookupDoor:
             raise HubError(
                 "请使用 POST。", "Use POST.", code="method-not-allowed", headers={"Allow": "POST"}
             )
-        caller = self._hub.tokens.reader.read(bearer(request), self._hub.clock.now())
+        caller = await self._caller(bearer(request))
         if caller.kind != "system":
             await run_in_threadpool(self._hub.access.permit, caller, "use-lookups")
             raise BadRequest(
@@ -67,6 +71,14 @@ class LookupDoor:
         if request.scope["path"] == SINGLE:
             return await self._single(caller, body)
         return await self._batch(caller, body)
+
+    async def _caller(self, token: str) -> Caller:
+        try:
+            return self._hub.tokens.reader.read(token, self._hub.clock.now())
+        except UnknownKey:
+            # Perhaps another process minted it with a key that is new: asked off the loop.
+            await run_in_threadpool(self._hub.keys.current)
+            return self._hub.tokens.reader.read(token, self._hub.clock.now())
 
     async def _single(self, caller: Caller, body: bytes) -> Response:
         lookup = _parse(LookupIn, body)

@@ -92,6 +92,7 @@ class CertificateOut(BaseModel):
 
     identifier: str
     type: str
+    type_version: int
     version: int
     state: str
     state_code: str

@@ -7,7 +7,7 @@ taken up again and counts as issued by it; so the sum holds after a kill as well
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -50,7 +50,7 @@ class Pulling:
         engine: sa.Engine,
         work: UnitOfWork[Any, Any],
         certificates: Certificates,
-        types: Mapping[str, CertificateType],
+        types: Callable[[], Mapping[str, CertificateType]],
         definitions: Mapping[str, Definition],
         gate: WorkerGate,
         *,
@@ -106,7 +106,7 @@ class Pulling:
 
     def _pull(self, pull: Pull) -> None:
         definition = self._definitions.get(pull.register)
-        kind = self._types.get(definition.certificate_type) if definition else None
+        kind = self._types().get(definition.certificate_type) if definition else None
         if definition is None or kind is None:
             raise NotFound(
                 "登记簿定义或其证照类型已不存在。",

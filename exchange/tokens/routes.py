@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from exchange.departments.records import SCOPES
 from exchange.errors import HubError
 from exchange.http import HubOf, problems
+from exchange.keyring.records import ANSWERS, TOKENS
 from exchange.tokens.assertions import ALGORITHMS, ASSERTION_TYPE
 from exchange.tokens.requests import TokenRequest, oauth, receive_token_request
 from exchange.tokens.schemas import (
@@ -100,8 +101,15 @@ def read_metadata(hub: HubOf) -> ServerMetadataOut:
 
 @router.get("/.well-known/jwks.json", summary="The hub's public keys 公钥", responses=problems(503))
 def read_keys(hub: HubOf) -> JwksOut:
-    """The keys that access tokens, answers and authorizations are signed with (RFC 7517)."""
-    return JwksOut(keys=[_public(signer) for signer in (hub.keys.tokens, hub.keys.answers)])
+    """The keys that access tokens, answers and authorizations are signed with (RFC 7517).
+
+    Keys that come next and retired ones are among them. One that may be in other hands is not:
+    a reader of key sets has no way to be told of it.
+    """
+    register = hub.keys.current()
+    usable = ("made", "active", "retired")
+    owned = [*register.of(TOKENS), *register.of(ANSWERS)]
+    return JwksOut(keys=[dict(key.jwk) for key in owned if key.state in usable])
 
 
 @router.post(
@@ -115,7 +123,3 @@ def sign_in(hub: HubOf, credentials: SignInIn, response: Response) -> SessionOut
     token, applicant = hub.tokens.sign_in(credentials.account, credentials.password)
     response.headers.update(_NO_STORE)
     return SessionOut(access_token=token, expires_in=hub.tokens.seconds, name=applicant.holder_name)
-
-
-def _public(signer: Any) -> dict[str, str]:
-    return {**signer.public_jwk(), "kid": signer.kid, "alg": signer.alg, "use": "sig"}

@@ -41,7 +41,6 @@ CREATE TABLE bulk_jobs (
     chunks integer NOT NULL DEFAULT 0,
     cursor jsonb,
     counts jsonb NOT NULL DEFAULT '{}',
-    result jsonb,
     failure_code text,
     failure_zh text,
     failure_en text,
@@ -57,10 +56,17 @@ CREATE TABLE bulk_chunks (
     rows integer NOT NULL,
     counts jsonb NOT NULL,
     digest bytea NOT NULL,
-    object text,
-    object_size bigint,
     committed_at timestamptz NOT NULL,
     PRIMARY KEY (job, number)
+);
+
+CREATE TABLE bulk_objects (
+    job uuid NOT NULL REFERENCES bulk_jobs,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    size bigint NOT NULL,
+    media_type text NOT NULL,
+    PRIMARY KEY (job, name)
 );
 
 CREATE TABLE bulk_refusals (
@@ -127,7 +133,7 @@ CREATE INDEX imported_certificates_holder ON imported_certificates (department, 
 """
 
 INSERT_ONLY = (
-    "bulk_files", "bulk_chunks", "bulk_refusals", "resigned_credentials", "foreign_issuers",
+    "bulk_files", "bulk_chunks", "bulk_objects", "bulk_refusals", "resigned_credentials", "foreign_issuers",
     "imported_certificates",
 )  # fmt: skip
 APPLICATION = "yici_app"

@@ -28,7 +28,6 @@ from stdnum.cn import uscc
 from certstore.holders import holder_key
 from certstore.keys import Es256Signer
 from certstore.objects import FolderStore
-from certstore.types import load_types
 from exchange import problems
 from exchange.access import Access, Caller
 from exchange.applicants.routes import router as applicants_router
@@ -47,6 +46,9 @@ from exchange.governance.service import Publishing, operator
 from exchange.governance.snapshot import Governance
 from exchange.items.definitions import load_definitions
 from exchange.items.service import Items
+from exchange.keyring.opening import KeyOpener
+from exchange.keyring.service import Keyring
+from exchange.keys import make_keys
 from exchange.tokens.access_tokens import AccessTokens
 from exchange.tokens.repository import Applicant
 from exchange.tokens.routes import router as tokens_router
@@ -208,20 +210,20 @@ def serve_room(database: Database, folder: Path, *, duty: bool = True) -> Iterat
     """Build the rooms with the packaged rules, items and types, and serve them."""
     clock = StandingClock()
     engine = make_engine(database.app_url.replace("postgresql://", "postgresql+psycopg2://"))
-    log = Log("hub.test/log", NoteSigner.from_private_key("hub.test/log", _log_key()))
+    note_signer = NoteSigner.from_private_key("hub.test/log", _log_key())
+    log = Log("hub.test/log", note_signer)
     raw = engine.raw_connection()
     log.initialise(raw.cursor())
     raw.commit()
     raw.close()
     work: UnitOfWork[Any, Any] = UnitOfWork(engine, log, clock)
-    governance = Governance(load_types())
+    governance = Governance()
     access = Access(governance, work)
     publishing = Publishing(work, governance)
-    answers = Es256Signer.generate()
-    token_signer = Es256Signer.generate()
-    access_tokens = AccessTokens(PUBLIC_URL, token_signer)
+    make_keys(folder / "keys", PASSWORD)
+    keys = Keyring(work, KeyOpener(folder / "keys", PASSWORD.encode()), note_signer)
     tokens = Tokens(
-        work, governance, clock, access_tokens,
+        work, governance, clock, keys,
         issuer=PUBLIC_URL, seconds=3600, holder_hmac_key=HOLDER_HMAC_KEY,
     )  # fmt: skip
     objects = FolderStore(folder / "objects")
@@ -230,15 +232,15 @@ def serve_room(database: Database, folder: Path, *, duty: bool = True) -> Iterat
         settings=SimpleNamespace(public_url=PUBLIC_URL, upload_max_bytes=MOST_BYTES),
         work=work,
         access=access,
-        access_tokens=access_tokens,
+        access_tokens=AccessTokens(PUBLIC_URL, keys),
         governance=governance,
         tokens=tokens,
         objects=objects,
         publishing=publishing,
         items=items,
-        keys=SimpleNamespace(answers=answers, tokens=token_signer),
+        keys=keys,
         cases=Cases(work, governance, access, clock, objects, holder_hmac_key=HOLDER_HMAC_KEY),
-        authorizations=Authorizations(work, governance, access, clock, answers, issuer=PUBLIC_URL),
+        authorizations=Authorizations(work, governance, access, clock, keys, issuer=PUBLIC_URL),
         applicants=Applicants(work, governance),
     )
     signers = _publish(publishing, items, access, duty=duty)
@@ -273,6 +275,7 @@ def _publish(
             1,
         )
     publishing.publish_policy(text, by="tests")
+    publishing.publish_samples(by="tests")
     signers = {}
     for code in (CENTRE, HEALTH, CULTURE, "11440300MB2E09012L"):
         publishing.register_department(Department(code, f"部门{code[-4:]}", f"Department {code}"))

@@ -16,7 +16,6 @@ from typing import Any, BinaryIO
 
 from certstore.keys import Signer
 from certstore.objects import ObjectRef, ObjectStore
-from certstore.types import load_types
 from exchange.access import Access
 from exchange.audit.log import Appended, Log
 from exchange.audit.records import PreparedRecord
@@ -25,7 +24,7 @@ from exchange.governance.snapshot import Governance
 from exchange.hub import Hub, build_hub, object_store
 from exchange.lookups.batch import LookupBatches
 from exchange.settings import load_settings
-from tests.hub import SetClock, serving
+from tests.hub import AnsweringWith, SetClock, serving
 
 DEAD = 7
 
@@ -71,7 +70,7 @@ class MortalStore:
 
 def mortal(hub: Hub, act: str) -> Hub:
     """The hub with the one part exchanged that dies at this act."""
-    governance = Governance(load_types())
+    governance = Governance()
     access = Access(governance, hub.work)
     settings = hub.settings
     if act == "after-object":
@@ -83,7 +82,8 @@ def mortal(hub: Hub, act: str) -> Hub:
         return replace(hub, cases=cases)
     signer: Any = MortalSigner(hub.keys.answers) if act == "after-commit" else hub.keys.answers
     lookups = LookupBatches(
-        hub.engine, governance, MortalLog(hub.log, act), signer, hub.clock,
+        hub.engine, governance, MortalLog(hub.log, act), AnsweringWith(hub.keys, signer),
+        hub.clock,
         issuer=settings.public_url, holder_hmac_key=settings.holder_key_bytes,
         most_waiting=settings.queue_max_lookups,
     )  # fmt: skip

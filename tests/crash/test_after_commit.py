@@ -8,14 +8,13 @@ from typing import Any
 import psycopg2
 
 from certstore.keys import Signer
-from certstore.types import load_types
 from exchange.access import Caller
 from exchange.departments.records import SCOPES
 from exchange.governance.snapshot import Governance
 from exchange.lookups.batch import LookupBatches
 from exchange.lookups.schemas import LookupIn
 from tests.conftest import Database
-from tests.hub import HEALTH, Served
+from tests.hub import HEALTH, AnsweringWith, Served
 from tests.lookups.asking import lookup
 
 
@@ -37,7 +36,7 @@ class Unable:
 def batches(served: Served, signer: Any) -> LookupBatches:
     hub = served.hub
     return LookupBatches(
-        hub.engine, Governance(load_types()), hub.log, signer, hub.clock,
+        hub.engine, Governance(), hub.log, AnsweringWith(hub.keys, signer), hub.clock,
         issuer=hub.settings.public_url, holder_hmac_key=hub.settings.holder_key_bytes,
         most_waiting=hub.settings.queue_max_lookups,
     )  # fmt: skip

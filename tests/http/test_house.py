@@ -27,7 +27,7 @@ from exchange.lookups.routes import BATCH, SINGLE
 from tests.http.standing import problem
 
 # Public, each for a reason of its own: the way to a token, what the law publishes, what a
-# verifier needs who has no account here.
+# verifier needs who has no account here, a file whose signed link is the permission itself.
 PUBLIC = {
     "POST /oauth/token",
     "POST /v1/me/sessions",
@@ -37,6 +37,7 @@ PUBLIC = {
     "GET /v1/trust",
     "GET /v1/audit/checkpoint",
     "GET /v1/audit/consistency",
+    "GET /v1/objects/{sha256}",
 }
 # These read the caller themselves, and their services ask the policy about what they found.
 ASKS_ITSELF = {"GET /v1/audit/receipts/{index}", "POST /v1/verifications"}

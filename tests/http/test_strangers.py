@@ -102,11 +102,11 @@ def tokens(once: Standing, foreign: str) -> dict[str, str | None]:
     head, claims, signature = good.split(".")
     caller = Caller("system", HEALTH, HEALTH, frozenset({"cases"}), key="k")
     now = once.served.clock.now()
-    signer = once.served.hub.keys.tokens
+    keys = once.served.hub.keys
 
     def minted(issuer: str, hours: float) -> str:
         at = now.fromtimestamp(now.timestamp() + hours * 3600, now.tzinfo)
-        return AccessTokens(issuer, signer).mint(caller, token_id="t", now=at, seconds=600)
+        return AccessTokens(issuer, keys).mint(caller, token_id="t", now=at, seconds=600)
 
     return {
         "none": None,

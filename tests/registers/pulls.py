@@ -8,7 +8,6 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from certstore.types import load_types
 from connectors import WorkerGate
 from exchange.hub import Hub
 from exchange.registers.pulling import Pulling
@@ -30,7 +29,7 @@ def pulling_of(
         hub.engine,
         hub.work,
         hub.certificates,
-        load_types(),
+        lambda: hub.access.snapshot().types,
         hub.registers.definitions,
         gate,
         root=root or hub.settings.registers_dir,

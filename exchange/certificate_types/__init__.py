@@ -1,0 +1,1 @@
+"""Certificate types: what is published of them, and publishing the next version."""
