@@ -14,11 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from exchange.audit import export as exporting
 from exchange.audit import verify as verifying
+from exchange.audit.entries import leaf_of
 from exchange.audit.errors import AuditError, LogDamaged, LogUnusable
 from exchange.audit.evidence import VKEY_FILE, DatabaseEvidence, Evidence, FolderEvidence
 from exchange.audit.findings import Finding
 from exchange.audit.log import receipt_for
-from exchange.audit.merkle import leaf_hash
 from exchange.audit.notes import MAX_NOTE_BYTES, NoteVerifier
 from exchange.audit.receipts import verify_receipt
 
@@ -89,7 +89,7 @@ def prove(
             connection.close()
         proven = verify_receipt(text, vkey, origin or NoteVerifier.from_vkey(vkey).name)
         console.print_json(json.dumps(json.loads(proven.record), ensure_ascii=False))
-        console.print(f"叶散列 leaf  {leaf_hash(proven.record).hex()}", soft_wrap=True)
+        console.print(f"叶散列 leaf  {leaf_of(proven.nonce + proven.record).hex()}", soft_wrap=True)
         console.print(f"树根   root  {proven.root.hex()}", soft_wrap=True)
         console.print(
             f"[green]✓[/] 第 {proven.index} 条记录在大小为 {proven.size} 的已签名日志中 · "

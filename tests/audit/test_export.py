@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from rich.console import Console
 
 from exchange.audit import commands
 from exchange.audit.errors import LogUnusable
-from exchange.audit.evidence import DatabaseEvidence, FolderEvidence
+from exchange.audit.evidence import DatabaseEvidence, FolderEvidence, build_line, parse_line
 from exchange.audit.export import export
 from exchange.audit.log import Log
 from exchange.audit.receipts import verify_receipt
-from tests.audit.conftest import ALTERED, ORIGIN, SIZE, record
+from tests.audit.conftest import ALTERED, NONCE, ORIGIN, SIZE, record
 from tests.conftest import Database
+
+FORGED = build_line(NONCE, ALTERED)
 
 
 @pytest.fixture
@@ -41,7 +44,7 @@ def test_an_export_is_proven_without_a_database(exported: Path, log: Log) -> Non
     assert "日志完好" in told
     assert "700" in told
     lines = (exported / "records.jsonl").read_bytes().split(b"\n")
-    assert lines[:2] == [record(0).body, record(1).body]
+    assert [parse_line(line)[1] for line in lines[:2]] == [record(0).body, record(1).body]
     assert (exported / "tile/0/002.p/188").stat().st_size == 188 * 32
 
 
@@ -65,14 +68,14 @@ def test_a_line_that_was_edited_deleted_or_moved_is_named(
         assert code == 1
         return told
 
-    edited = told_after([*lines[:index], ALTERED + b"\n", *lines[index + 1 :]])
+    edited = told_after([*lines[:index], FORGED, *lines[index + 1 :]])
     assert f"record {index} was altered" in edited
     deleted = told_after([*lines[:index], *lines[index + 1 :]])
     assert f"record {index} was deleted" in deleted
     assert "altered" not in deleted
     moved = told_after([*lines[:index], lines[index + 1], lines[index], *lines[index + 2 :]])
     assert f"record {index + 1} stands at {index}" in moved
-    inserted = told_after([*lines[:index], ALTERED + b"\n", *lines[index:]])
+    inserted = told_after([*lines[:index], FORGED, *lines[index:]])
     assert f"record {index} was inserted" in inserted
     assert "cut off" in told_after(lines[:-3])
 
@@ -84,6 +87,36 @@ def test_a_tile_of_an_export_that_was_edited_is_named(exported: Path, log: Log) 
     assert code == 1
     assert "tile 0/1 was altered" in told
     assert "record" not in told.split("tile 0/1 was altered")[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.replace(b"commitment", b"commitmenu", 1),
+        lambda content: content[:-1],
+        lambda content: content + b"\0",
+        lambda content: b"",
+    ],
+    ids=["edited", "cut", "longer", "emptied"],
+)
+@pytest.mark.parametrize("bundle", ["001", "002.p/188"])
+def test_an_entry_bundle_of_an_export_that_was_edited_is_named(
+    exported: Path, log: Log, bundle: str, change: Callable[[bytes], bytes]
+) -> None:
+    path = exported / "tile" / "entries" / bundle
+    path.write_bytes(change(path.read_bytes()))
+    code, told = run_verify(folder=exported, vkey=log.vkey)
+    assert code == 1
+    assert f"entry bundle {int(bundle[:3])} was altered" in told
+    assert "1 findings" in told
+
+
+def test_a_missing_and_a_surplus_entry_bundle_are_named(exported: Path, log: Log) -> None:
+    entries = exported / "tile" / "entries"
+    (entries / "000").rename(entries / "003")
+    told = run_verify(folder=exported, vkey=log.vkey)[1]
+    assert "entry bundle 0 was altered or is missing" in told
+    assert "tile 0/3 lies beyond" in told
 
 
 def test_what_is_no_export_is_unusable(tmp_path: Path, log: Log) -> None:
