@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from certstore.objects import ObjectStore
 from exchange.access import Access
 from exchange.applicants.service import Applicants
+from exchange.audit.gate import LogGate
 from exchange.audit.log import Log
 from exchange.audit.service import Audit
 from exchange.authorizations.service import Authorizations
@@ -41,6 +42,7 @@ from exchange.stores.opening import object_store as object_store
 from exchange.stores.service import Linked
 from exchange.tokens.service import Tokens
 from exchange.unit_of_work import UnitOfWork
+from exchange.witnessing import Witnessing, configure
 
 NAMED: tuple[NamesObjects, ...] = (
     ObjectColumns(materials.c.sha256, materials.c.size, materials.c.media_type),
@@ -72,13 +74,17 @@ class Hub:
     presentations: Presentations
     binding: Binding
     audit: Audit
+    witnessing: Witnessing
+    gate: LogGate
     objects: ObjectStore
     linked: Linked
     store_check: StoreCheck
 
 
-def build_hub(settings: Settings, clock: Clock) -> Hub:
+def build_hub(settings: Settings, clock: Clock, *, durable: bool = True) -> Hub:
     """Put a hub together. Nothing is connected to yet.
+
+    Only tests whose database never syncs turn ``durable`` off.
 
     Raises:
         SettingsFault: the keys cannot be used.
@@ -90,6 +96,8 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
     log = Log(settings.log_origin, log_key)
     work: UnitOfWork[Any, Any] = UnitOfWork(engine, log, clock)
     keys = Keyring(work, KeyOpener.of(settings), log_key)
+    witnessing = configure(settings, work, log_key.verifier)
+    gate = LogGate(witnessing.gate, durable=durable)
     governance = Governance()
     access = Access(governance, work)
     publishing = Publishing(work, governance)
@@ -131,10 +139,13 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
             issuer=issuer,
             holder_hmac_key=holder_key,
             most_waiting=settings.queue_max_lookups,
+            gate=gate,
         ),
         presentations=Presentations(work, access, clock, certificates, key=holder_key),
         binding=Binding(work, clock, certificates, keys, Nonces(holder_key), audience=issuer),
         audit=Audit(work, access),
+        witnessing=witnessing,
+        gate=gate,
         objects=objects,
         linked=Linked(objects, signed_links(settings), clock),
         store_check=StoreCheck(work, clock, objects, NAMED),

@@ -10,6 +10,7 @@ import procrastinate
 import structlog
 
 from connectors import WorkerGate
+from exchange.audit.witnessing import Submitter
 from exchange.clock import SystemClock
 from exchange.database import database_failures
 from exchange.hub import Hub, build_hub
@@ -27,7 +28,7 @@ def run_worker(settings: Settings) -> None:
     with WorkerGate() as gate, database_failures():
         gate.warm()
         try:
-            asyncio.run(_work(settings, pulling_of(hub, gate)))
+            asyncio.run(_work(settings, pulling_of(hub, gate), submitter_of(hub)))
         finally:
             hub.engine.dispose()
 
@@ -49,7 +50,9 @@ def pulling_of(hub: Hub, gate: WorkerGate) -> Pulling:
     )
 
 
-def make_app(settings: Settings, pulling: Pulling) -> procrastinate.App:
+def make_app(
+    settings: Settings, pulling: Pulling, submitter: Submitter | None = None
+) -> procrastinate.App:
     """The queue's application with its tasks."""
     url = settings.database_url.get_secret_value().replace("+psycopg2", "", 1)
     app = procrastinate.App(
@@ -69,11 +72,23 @@ def make_app(settings: Settings, pulling: Pulling) -> procrastinate.App:
         for pull in pulling.unfinished():
             pulling.run(pull)
 
+    if submitter is not None:
+        # Often, because it does nothing while the log stands still and was cosigned lately.
+        @app.periodic(cron="* * * * *")
+        @app.task(name="have_log_cosigned", queue=QUEUE, queueing_lock="have_log_cosigned")
+        def have_log_cosigned(timestamp: int) -> None:
+            submitter.run()
+
     return app
 
 
-async def _work(settings: Settings, pulling: Pulling) -> None:
-    app = make_app(settings, pulling)
+def submitter_of(hub: Hub) -> Submitter | None:
+    """What has the log cosigned, where a policy names witnesses."""
+    return hub.witnessing.submitter(hub.work) if hub.witnessing.policy.witnesses else None
+
+
+async def _work(settings: Settings, pulling: Pulling, submitter: Submitter | None) -> None:
+    app = make_app(settings, pulling, submitter)
     async with app.open_async():
         left = await asyncio.to_thread(pulling.unfinished)
         if left:

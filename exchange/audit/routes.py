@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
 from exchange.access import Allowed, Permitted, bearer
+from exchange.audit.errors import CheckpointRefused
+from exchange.audit.tiles import WIDTH
+from exchange.audit.witness import MOST_BYTES
 from exchange.http import HubOf, problems
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
+published = APIRouter(prefix="/log", tags=["log"])
+witness = APIRouter(prefix="/witness", tags=["log"])
+
+# Complete tiles never change; partial ones do not either, but are soon of no use.
+_FOREVER: Final = "public, max-age=31536000, immutable"
+_SHORTLY: Final = "public, max-age=60"
+_AT_ONCE: Final = "public, max-age=1"
+_TEXT: Final = {"type": "string"}
+_WITNESS_REFUSALS: Final = {
+    400: "Not of the form that C2SP tlog-witness gives a request",
+    403: "No signature of the log",
+    404: "A log that this hub does not witness",
+    413: "Over 64 KiB",
+    422: "The checkpoint does not continue what was cosigned before",
+}
 
 # What a log can hold as a JSON number that every reader understands (RFC 7493 §2.2).
 _MOST: Final = (1 << 53) - 1
@@ -105,4 +125,112 @@ def read_records(
             for entry in entries
         ],
         next=entries[-1].index if len(entries) == limit else None,
+    )
+
+
+@published.get(
+    "/checkpoint",
+    summary="Published head of the log 公开的日志检查点",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **problems(404, 503),
+    },
+)
+def read_published_checkpoint(hub: HubOf) -> Response:
+    """The newest checkpoint that enough witnesses cosigned, or without witnesses the newest."""
+    return Response(
+        hub.audit.published_checkpoint(),
+        media_type="text/plain; charset=utf-8",
+        headers={"Cache-Control": _AT_ONCE},
+    )
+
+
+@published.get(
+    "/tile/{path:path}",
+    summary="Tile or entry bundle 瓦片或条目包",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/octet-stream": {"schema": {"type": "string"}}}},
+        **problems(400, 404, 503),
+    },
+)
+def read_published_tile(
+    hub: HubOf,
+    request: Request,
+    path: Annotated[str, Path(max_length=100, examples=["0/000.p/1", "entries/000.p/1"])],
+) -> Response:
+    """A tile ``<level>/<number>[.p/<width>]`` or bundle ``entries/…`` as C2SP tlog-tiles says."""
+    tile, content = hub.audit.tile(f"tile/{path}")
+    headers = {"Cache-Control": _FOREVER if tile.width == WIDTH else _SHORTLY}
+    if path.startswith("entries/"):
+        headers["Vary"] = "Accept-Encoding"
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            content = gzip.compress(content, mtime=0)
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+@witness.post(
+    "/add-checkpoint",
+    summary="Cosign another log's checkpoint 联署其他日志的检查点",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        409: {
+            "description": "Another size was cosigned last; the body is that size",
+            "content": {"text/x.tlog.size": {"schema": {"type": "string"}}},
+        },
+        **{
+            status: {"description": text, "content": {"text/plain": {"schema": _TEXT}}}
+            for status, text in _WITNESS_REFUSALS.items()
+        },
+        **problems(503),
+    },
+    openapi_extra={"requestBody": {"required": True, "content": {"text/plain": {"schema": _TEXT}}}},
+)
+async def add_checkpoint(hub: HubOf, request: Request) -> Response:
+    """C2SP tlog-witness. Whoever holds a configured log's key may call it; nobody else can."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            return Response(status_code=413)
+    try:
+        line = await run_in_threadpool(hub.witnessing.service.add_checkpoint, body)
+    except CheckpointRefused as refused:
+        return _refusal(refused)
+    return Response(line, media_type="text/plain; charset=utf-8")
+
+
+@witness.get(
+    "/{origin_hash}/checkpoint",
+    summary="What was cosigned last of a log 最近联署的检查点",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        404: {"description": "None of that log", "content": {"text/plain": {"schema": _TEXT}}},
+        **problems(400, 503),
+    },
+)
+def read_witnessed(
+    hub: HubOf, origin_hash: Annotated[str, Path(pattern="^[0-9a-f]{64}$", examples=["0" * 64])]
+) -> Response:
+    """The checkpoint of the log whose origin has this SHA-256, with this witness's cosignature."""
+    try:
+        note = hub.witnessing.service.checkpoint(origin_hash)
+    except CheckpointRefused as refused:
+        return _refusal(refused)
+    return Response(note, media_type="text/plain; charset=utf-8")
+
+
+def _refusal(refused: CheckpointRefused) -> Response:
+    if refused.size is not None:
+        return Response(
+            f"{refused.size}\n", status_code=refused.status, media_type="text/x.tlog.size"
+        )
+    return Response(
+        f"{refused.en} · {refused.zh}\n",
+        status_code=refused.status,
+        media_type="text/plain; charset=utf-8",
     )

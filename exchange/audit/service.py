@@ -12,8 +12,12 @@ import sqlalchemy as sa
 from exchange.access import Access, Caller, Permitted
 from exchange.audit import log
 from exchange.audit.errors import RecordAbsent
+from exchange.audit.published import read_bundle, read_tile
 from exchange.audit.records import prepare
+from exchange.audit.stored import Cursor
 from exchange.audit.tables import audit_records
+from exchange.audit.tiles import Tile
+from exchange.audit.witnessing import find_cosigned
 from exchange.errors import NotFound
 from exchange.unit_of_work import UnitOfWork
 
@@ -39,6 +43,27 @@ class Audit:
         with self._work.read() as connection:
             checkpoint: str = self._proved(log.checkpoint, connection)
         return checkpoint
+
+    def published_checkpoint(self) -> str:
+        """The newest checkpoint that enough witnesses cosigned; without any, the newest. Public.
+
+        Raises:
+            NotFound: nothing is recorded yet.
+        """
+        with self._work.read() as connection:
+            note: str = self._proved(_published, connection)
+        return note
+
+    def tile(self, path: str) -> tuple[Tile, bytes]:
+        """A tile or an entry bundle by its path (C2SP tlog-tiles). Public: it names nobody.
+
+        Raises:
+            NotFound: the log has no such tile, or the path has another form.
+        """
+        read = read_bundle if path.startswith("tile/entries/") else read_tile
+        with self._work.read() as connection:
+            found: tuple[Tile, bytes] = self._proved(read, connection, path)
+        return found
 
     def consistency(self, old: int, new: int) -> list[str]:
         """The proof that the log of one size is a prefix of the log of another. Public.
@@ -108,7 +133,7 @@ class Audit:
         return [Entry(row.position, row.recorded_at, json.loads(bytes(row.body))) for row in rows]
 
     @staticmethod
-    def _proved(ask: Any, connection: sa.Connection, *arguments: int) -> Any:
+    def _proved(ask: Any, connection: sa.Connection, *arguments: int | str) -> Any:
         cursor = connection.connection.cursor()
         try:
             return ask(cursor, *arguments)
@@ -116,3 +141,8 @@ class Audit:
             raise NotFound(f"{absent.zh}。", f"{absent.en}.") from None
         finally:
             cursor.close()
+
+
+def _published(cursor: Cursor) -> str:
+    cosigned = find_cosigned(cursor)
+    return cosigned.checkpoint if cosigned is not None else log.checkpoint(cursor)

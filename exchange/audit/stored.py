@@ -105,13 +105,14 @@ class StoredTree:
         """The hash of a complete node. Raises LogDamaged if rows or tiles are missing."""
         tile_level, height = divmod(level, HEIGHT)
         first = number << height
-        hashes = self._tile(tile_level, first >> HEIGHT)
+        hashes = self.tile(tile_level, first >> HEIGHT)
         within = hashes[first % WIDTH : first % WIDTH + (1 << height)]
         if len(within) != 1 << height:
             raise missing(level, number)
         return root_of(within)
 
-    def _tile(self, level: int, number: int) -> Proof:
+    def tile(self, level: int, number: int) -> Proof:
+        """The hashes there are of a tile. Raises LogDamaged if rows or tiles are missing."""
         known = self._tiles.get((level, number))
         if known is None:
             known = self._complete(level, number) or self.partial(level, number)
