@@ -71,12 +71,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "authorization-refused": Kind("拒绝授权", "authorization refused", _AUTHORIZATION),
     "authorization-withdrawn": Kind("撤回授权", "authorization withdrawn", _AUTHORIZATION),
     "sign-in": Kind("申请人登录", "applicant signed in", ("outcome",)),
-    "token-issued": Kind("签发访问令牌", "access token issued", (*_ASKED, "system")),
-    "token-refused": Kind("拒发访问令牌", "access token refused", ("outcome", "reason")),
-    "store-check": Kind("核对对象存储", "object store checked", ("act", "outcome")),
     "checkpoint-refused": Kind(
         "拒绝联署检查点", "another log's checkpoint refused", ("source", "reason", "outcome")
     ),
+    "token-issued": Kind("签发访问令牌", "access token issued", (*_ASKED, "system")),
+    "token-refused": Kind("拒发访问令牌", "access token refused", ("outcome", "reason")),
+    "store-check": Kind("核对对象存储", "object store checked", ("act", "outcome")),
     "audit-read": Kind("查阅审计", "audit log read", ("outcome",)),
 }
 
