@@ -33,6 +33,11 @@ def run_worker(settings: Settings) -> None:
             hub.engine.dispose()
 
 
+def submitter_of(hub: Hub) -> Submitter | None:
+    """What has the log cosigned, where a policy names witnesses."""
+    return hub.witnessing.submitter(hub.work) if hub.witnessing.policy.witnesses else None
+
+
 def pulling_of(hub: Hub, gate: WorkerGate) -> Pulling:
     """What runs the pulls of a hub."""
     settings = hub.settings
@@ -61,6 +66,13 @@ def make_app(
         )
     )
 
+    if submitter is not None:
+        # Often, because it does nothing while the log stands still and was cosigned lately.
+        @app.periodic(cron="* * * * *")
+        @app.task(name="have_log_cosigned", queue=QUEUE, queueing_lock="have_log_cosigned")
+        def have_log_cosigned(timestamp: int) -> None:
+            submitter.run()
+
     @app.task(name="pull_register", queue=QUEUE)
     def pull_register(pull: str) -> None:
         pulling.run(UUID(pull))
@@ -72,19 +84,7 @@ def make_app(
         for pull in pulling.unfinished():
             pulling.run(pull)
 
-    if submitter is not None:
-        # Often, because it does nothing while the log stands still and was cosigned lately.
-        @app.periodic(cron="* * * * *")
-        @app.task(name="have_log_cosigned", queue=QUEUE, queueing_lock="have_log_cosigned")
-        def have_log_cosigned(timestamp: int) -> None:
-            submitter.run()
-
     return app
-
-
-def submitter_of(hub: Hub) -> Submitter | None:
-    """What has the log cosigned, where a policy names witnesses."""
-    return hub.witnessing.submitter(hub.work) if hub.witnessing.policy.witnesses else None
 
 
 async def _work(settings: Settings, pulling: Pulling, submitter: Submitter | None) -> None:

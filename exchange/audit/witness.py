@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import structlog
 
-from exchange.audit.cosignatures import CosigningKey
+from exchange.audit.cosignatures import Cosigner, CosigningKey
 from exchange.audit.errors import CheckpointRefused, NoteRefused, ProofRefused
 from exchange.audit.merkle import EMPTY_ROOT, HASH_SIZE, Proof, verify_consistency
 from exchange.audit.notes import (
@@ -84,6 +84,11 @@ class WitnessService:
         self._work = work
         self._logs = logs
         self._key = key
+
+    @property
+    def cosigner(self) -> Cosigner | None:
+        """The public key it cosigns with; None where no log is configured."""
+        return self._key.cosigner if self._key is not None else None
 
     def add_checkpoint(self, body: bytes) -> str:
         """Cosign a checkpoint that continues what this witness saw. The signature line.
