@@ -63,6 +63,7 @@ KINDS: Mapping[str, Kind] = {
     "department-down": Kind(503, "部门系统不可用", "The department's system is down"),
     "department-slow": Kind(504, "部门系统超时", "The department's system is too slow"),
     "overloaded": Kind(503, "系统繁忙", "Too busy"),
+    "log-unwitnessed": Kind(503, "日志缺少见证", "The log lacks witnesses"),
     "unavailable": Kind(
         503, "数据库或对象存储不可用", "The database or the object store is not available"
     ),

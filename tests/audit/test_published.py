@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from exchange.audit.entries import parse_entry
-from exchange.audit.errors import AuditError, LogDamaged, LogUnusable, ProofRefused, RecordAbsent
+from exchange.audit.errors import LogDamaged, LogUnusable, ProofRefused, RecordAbsent
 from exchange.audit.following import PublishedTree, follow
 from exchange.audit.log import Log, get_head
 from exchange.audit.merkle import verify_consistency
@@ -98,17 +98,17 @@ def test_a_record_that_was_changed_is_not_published(filled: Any, intruder: Any) 
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    ("start", "spoil"),
     [
-        lambda path, content: b"" if path == "tile/0/001" else content,
-        lambda path, content: bytes(32) + content[32:] if path == "tile/0/001" else content,
-        lambda path, content: bytes(64) if path == "tile/1/000.p/2" else content,
-        lambda path, content: content[:-1] if "entries" in path else content,
-        lambda path, content: content.replace(b"0", b"1") if "entries" in path else content,
+        (0, lambda path, content: b"" if path == "tile/0/001" else content),
+        (0, lambda path, content: bytes(32) + content[32:] if path == "tile/0/001" else content),
+        (600, lambda path, content: bytes(64) if path == "tile/1/000.p/2" else content),
+        (600, lambda path, content: bytes(64) + content[64:] if "tile/0" in path else content),
+        (0, lambda path, content: content[:-1] if "entries" in path else content),
+        (600, lambda path, content: content.replace(b"0", b"1") if "entries" in path else content),
     ],
-    ids=["empty-tile", "other-leaf", "other-roots", "torn-bundle", "other-entries"],
+    ids=["empty", "other-leaf", "other-roots", "other-tail", "torn-bundle", "other-entries"],
 )
-@pytest.mark.parametrize("start", [0, 300])
 def test_what_a_mirror_changed_is_found(
     log: Log, application: Any, start: int, spoil: Callable[[str, bytes], bytes]
 ) -> None:
@@ -119,7 +119,7 @@ def test_what_a_mirror_changed_is_found(
         grow(log, application, 100)
         newest = open_checkpoint(get_head(cursor).checkpoint, [verifier], log.origin)
         served = fetch_from(cursor)
-        with pytest.raises((AuditError, ProofRefused, LogUnusable)):
+        with pytest.raises((ProofRefused, LogUnusable)):
             follow(lambda path: spoil(path, served(path)), newest, older if start else None)
 
 
