@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from exchange import embedded, migrating
 from exchange.certificates.issuing import Issuing
 from exchange.certificates.places import Places
 from exchange.certificates.records import Issuable
-from exchange.certificates.signing import KeyFile, signing_pool
+from exchange.certificates.signing import signing_for
 from exchange.clock import SystemClock
 from exchange.departments.records import Department, System
 from exchange.governance.service import operator
@@ -75,7 +75,6 @@ class Installation:
             YICI_OBJECTS_DIR=str(self._folder / "objects"),
             YICI_LOG_LEVEL="warning",
         )
-        self._passphrase = passphrase
         make_keys(self._folder / "keys", passphrase, [ISSUER])
         self.hub: Hub = build_hub(load_settings(), SystemClock())
         self._publish()
@@ -92,17 +91,14 @@ class Installation:
 
     def issue(self, count: int) -> float:
         """Certificates per second from clean rows to signed certificates in the database."""
-        rows = [_row(n) for n in range(count)]
+        rows = [clean_row(n) for n in range(count)]
         self._holders = [row.holder_id for row in rows]
         snapshot = self.hub.access.snapshot()
         settings = self.hub.settings
         issuing = Issuing(
             self.hub.work, self.hub.clock, Places(settings.public_url), settings.holder_key_bytes
         )
-        key = KeyFile(
-            self._folder / "keys" / "issuers" / f"{ISSUER}.pem", self._passphrase.encode()
-        )
-        with signing_pool(key.load, workers=os.cpu_count() or 1) as signing:
+        with signing_for(self.hub.keys, ISSUER, workers=os.cpu_count() or 1) as signing:
             department, kind = snapshot.departments[ISSUER], snapshot.types["business-licence"]
             # The processes start with the first chunk; a register's pull pays for that once.
             for _ in issuing.issue(department, kind, iter(rows[:WARM_UP]), signing=signing):
@@ -115,6 +111,10 @@ class Installation:
             elapsed = time.perf_counter() - started
         assert issued == count - WARM_UP, f"{issued} were issued"
         return issued / elapsed
+
+    def knows(self, numbers: Iterable[int]) -> None:
+        """Take the holders of these rows for lookups."""
+        self._holders = [clean_row(number).holder_id for number in numbers]
 
     def verify_offline(self, seconds: float) -> float:
         """Whole credentials that one core verifies per second, with a cached status list."""
@@ -255,7 +255,8 @@ def _request(body: bytes, token: str, batch: int) -> bytes:
     ).encode() + body
 
 
-def _row(number: int) -> Issuable:
+def clean_row(number: int) -> Issuable:
+    """A row of an invented register of enterprises."""
     stem = f"9144{number % 10000:04d}{number:09d}"
     code = stem + str(uscc.calc_check_digit(stem))
     return Issuable(

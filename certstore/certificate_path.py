@@ -90,13 +90,12 @@ def find_root(
             .extension_policies(ca_policy=_CA, ee_policy=_DEPARTMENT)
             .build_client_verifier()
         )
-        return verifier.verify(leaf, []).chain[-1]
+        path = verifier.verify(leaf, []).chain
     except (VerificationError, ValueError) as refused:
-        raise CertificationFault(
-            "no-path",
-            "证书不能追溯到可信的根证书",
-            "no path leads from the certificate to a trusted root",
-        ) from refused
+        raise _no_path() from refused
+    if len(path) != 2:
+        raise _no_path()
+    return path[1]
 
 
 def check_crl(crl: x509.CertificateRevocationList, root: x509.Certificate, *, at: datetime) -> None:
@@ -160,6 +159,14 @@ def _of(entry: x509.RevokedCertificate, kind: type[_Kind]) -> _Kind | None:
         return entry.extensions.get_extension_for_class(kind).value
     except (x509.ExtensionNotFound, ValueError):
         return None
+
+
+def _no_path() -> CertificationFault:
+    return CertificationFault(
+        "no-path",
+        "证书不能追溯到可信的根证书",
+        "no path leads from the certificate to a trusted root",
+    )
 
 
 def _untrusted() -> CertificationFault:

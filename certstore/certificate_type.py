@@ -112,7 +112,8 @@ class CertificateType:
 
     `code` (21 characters, GB/T 36904) is the defining body's USCC and three digits; `issuers` are
     the codes of the departments that may issue it, or None for any. `change` says what this
-    version changes; a first version has none.
+    version changes; a first version has none. `published_integrity` is that of the Type Metadata
+    as it was published.
     """
 
     key: str
@@ -128,12 +129,11 @@ class CertificateType:
     retention: Retention = Retention()
     description: Title | None = None
     change: ChangeNote | None = None
-    _integrity: list[str] = field(init=False, repr=False, compare=False)
+    published_integrity: str | None = field(default=None, compare=False)
     _validator: Any = field(init=False, repr=False, compare=False)
     _by_name: Mapping[str, FieldDefinition] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_integrity", [])
         object.__setattr__(self, "_validator", _compiled(orjson.dumps(self.json_schema())))
         object.__setattr__(self, "_by_name", {one.name: one for one in self.fields})
 
@@ -152,6 +152,7 @@ class CertificateType:
             self.retention,
             self.description,
             self.change,
+            self.published_integrity,
         )
 
     @property
@@ -161,12 +162,13 @@ class CertificateType:
 
     @property
     def vct_integrity(self) -> str:
-        """The claim `vct#integrity`: `sha256-…` over the bytes of the Type Metadata document."""
-        if not self._integrity:
-            from certstore.type_metadata import integrity_of
+        """The claim `vct#integrity`: `sha256-…` over the bytes of the Type Metadata document, as
+        they were published or, of a type that was not, as they would be."""
+        if self.published_integrity is not None:
+            return self.published_integrity
+        from certstore.type_metadata import integrity_of, metadata_bytes
 
-            self._integrity.append(integrity_of(self))
-        return self._integrity[0]
+        return integrity_of(metadata_bytes(self))
 
     def find_field(self, name: str) -> FieldDefinition | None:
         return self._by_name.get(name)

@@ -101,24 +101,7 @@ def certify(
     `bad-term`, `wrong-kind`.
     """
     _check_root(root, signer)
-    public = request.public_key()
-    if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(
-        public.curve, ec.SECP256R1
-    ):
-        raise _wrong_kind()
-    if not _proves_possession(request):
-        raise CertificationFault(
-            "bad-request",
-            "申请文件的签名无效，不能证明持有私钥",
-            "the request's own signature does not hold: it proves no possession of the key",
-        )
-    if department_of(request.subject) != department:
-        raise CertificationFault(
-            "other-department",
-            "申请文件属于另一部门",
-            "the request asks for another department",
-            field="department",
-        )
+    public = _requested(request, department)
     if valid_until > root.not_valid_after_utc:
         raise CertificationFault(
             "bad-term",
@@ -258,6 +241,31 @@ def _check_root(root: x509.Certificate, signer: Signer) -> None:
         raise CertificationFault(
             "other-root", "根证书与根密钥不符", "the root certificate is not of the root's key"
         )
+
+
+def _requested(
+    request: x509.CertificateSigningRequest, department: str
+) -> ec.EllipticCurvePublicKey:
+    """The key that a request asks for, once it is proven to be held and meant."""
+    public = request.public_key()
+    if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(
+        public.curve, ec.SECP256R1
+    ):
+        raise _wrong_kind()
+    if not _proves_possession(request):
+        raise CertificationFault(
+            "bad-request",
+            "申请文件的签名无效，不能证明持有私钥",
+            "the request's own signature does not hold: it proves no possession of the key",
+        )
+    if department_of(request.subject) != department:
+        raise CertificationFault(
+            "other-department",
+            "申请文件属于另一部门",
+            "the request asks for another department",
+            field="department",
+        )
+    return public
 
 
 def _proves_possession(request: x509.CertificateSigningRequest) -> bool:

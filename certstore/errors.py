@@ -57,6 +57,10 @@ class SdJwtError(CertstoreError):
     """An SD-JWT breaks RFC 9901."""
 
 
+class ShownError(CertstoreError):
+    """What somebody shows is nothing that can be verified."""
+
+
 class KeyBindingError(CertstoreError):
     """Whoever shows a certificate did not prove to hold the key it is bound to."""
 

@@ -137,7 +137,8 @@ class HistoryFault:
     """What is wrong with the statement at `position` (from 0) of those presented.
 
     Codes: `altered`, `dropped`, `reordered`, `replaced`, `not-trusted`, `other-issuer`,
-    `other-certificate`, `impossible`, `malformed`, `empty`, `too-many`.
+    `other-certificate`, `impossible`, `malformed`, `empty`, `too-many`, and those of
+    `key_term.KeyTerm.find_fault`.
     """
 
     position: int
@@ -172,6 +173,14 @@ _FAULTS: Final[Mapping[str, tuple[str, str]]] = {
     "other-issuer": ("该条由其他机构签名", "another body signed it"),
     "other-certificate": ("该条属于另一证照", "it is of another certificate"),
     "impossible": ("证照当时的状态不允许该操作", "the certificate's state did not allow it"),
+    "issuer-cut-off": ("颁发机构已被停止信任", "its issuer was cut off"),
+    "key-compromised": ("签名密钥当时已泄露", "the key had been compromised by then"),
+    "key-compromised-later": (
+        "签名密钥其后泄露,该条的时间不足为凭",
+        "the key was compromised later, so the time it states proves nothing",
+    ),
+    "key-retired": ("签名密钥当时已停用", "the key had been retired by then"),
+    "key-not-yet": ("签名密钥当时尚未启用", "the key was not in use yet"),
     "malformed": ("该条格式不符", "it is not of the required form"),
     "empty": ("没有任何记录", "there are no statements"),
     "too-many": ("记录过多", "there are too many statements"),
@@ -225,19 +234,24 @@ def _opened(text: str, trust: TrustAnchors) -> Statement:
     """What a statement says, its signature checked against the keys of the issuer it names."""
     token = text.encode("ascii", "replace")
     try:
-        typ = read_header(token).get("typ")
+        header = read_header(token)
         claims = _claims(token)
     except CertstoreError:
         raise _Unsound("malformed") from None
     issuer = trust.find_issuer(str(claims.get("iss")))
     if issuer is None:
         raise _Unsound("not-trusted")
+    is_event = header.get("typ") == TYP
     try:
-        verify_compact(token, issuer.keys, typ=TYP if typ == TYP else CREDENTIAL_TYP)
+        verify_compact(token, issuer.keys, typ=TYP if is_event else CREDENTIAL_TYP)
     except JwsError as error:
         raise _Unsound("not-trusted" if error.code == "key-unknown" else "altered") from None
+    key = issuer.keys.find_key(str(header.get("kid")))
+    fault = key.term.find_fault(claims.get("iat")) if key is not None and key.term else None
+    if fault is not None:
+        raise _Unsound(fault)
     try:
-        read = _event if typ == TYP else _issue
+        read = _event if is_event else _issue
         statement = read(claims)
         identifier = CertificateIdentifier.parse(statement.identifier)
         State.from_code(statement.state)

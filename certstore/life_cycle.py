@@ -335,7 +335,7 @@ def value_changes(
     for life in (before, after):
         if life is not None:
             moments |= {each.since for each in life.periods if each.since > now}
-    changes = []
+    changes: list[tuple[datetime, int]] = []
     for moment in sorted(moments):
         shown = before.published_at(version, moment) if before is not None else 0
         wanted = after.published_at(version, moment)

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from certstore.documents.limited import Limits, run_limited
-from certstore.errors import DocumentError
+from certstore.errors import DocumentError, ShownError
 
 MOST_BYTES: Final = 10 * 1024 * 1024
 
@@ -22,8 +22,12 @@ REFUSALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "not-a-picture": ("不是PNG或JPEG图片", "neither a PNG nor a JPEG"),
         "picture-malformed": ("图片不完整或有误", "the picture is cut off or malformed"),
         "memory-limit": (
-            "检查该文件所需内存超过上限",
-            "checking the file takes more memory than is allowed",
+            "检查该图片所需内存超过上限",
+            "looking at the picture takes more memory than is allowed",
+        ),
+        "time-limit": (
+            "检查该图片所需时间超过上限",
+            "looking at the picture takes more time than is allowed",
         ),
         "no-qr-code": ("图片中没有可读的二维码", "no readable QR code is in the picture"),
         "several-qr-codes": (
@@ -37,11 +41,16 @@ REFUSALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 def read_qr_code(data: bytes, *, limits: Limits = _LIMITS) -> str:
     """What the one QR code in a PNG or JPEG says.
 
-    Raises DocumentError with a code of `REFUSALS`, `time-limit`, or `busy`.
+    Raises ShownError with a code of `REFUSALS`, DocumentError `busy` where no child is free.
     """
     if len(data) > MOST_BYTES:
         raise refused("picture-too-large")
-    answer = orjson.loads(run_limited(_WORKER, data, limits))
+    try:
+        answer = orjson.loads(run_limited(_WORKER, data, limits))
+    except DocumentError as fault:
+        if fault.code in REFUSALS:
+            raise refused(fault.code) from None
+        raise
     if "refusal" in answer:
         raise refused(str(answer["refusal"]))
     texts = {str(each) for each in answer["texts"]}
@@ -50,7 +59,7 @@ def read_qr_code(data: bytes, *, limits: Limits = _LIMITS) -> str:
     return texts.pop()
 
 
-def refused(code: str) -> DocumentError:
+def refused(code: str) -> ShownError:
     """The refusal of that code."""
     zh, en = REFUSALS[code]
-    return DocumentError(code, zh, en, field="picture")
+    return ShownError(code, zh, en, field="picture")

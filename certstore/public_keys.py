@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from certstore.base64url import b64url, b64url_decode
 from certstore.errors import JwsError, KeyFault
+from certstore.key_term import KeyTerm
 
 _ECDSA: Final = ec.ECDSA(SHA256())
 _MEMBERS: Final = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
@@ -44,14 +45,19 @@ def _malformed(field: str) -> KeyFault:
 
 
 class VerifyingKey:
-    """One public key, its `kid` and the one algorithm (`alg`) it verifies."""
+    """One public key, its `kid`, the one algorithm (`alg`) it verifies, and the `term` in which
+    it signs; None is: no time is set."""
 
-    __slots__ = ("_ec", "_ed", "alg", "kid")
+    __slots__ = ("_ec", "_ed", "alg", "kid", "term")
 
     def __init__(
-        self, kid: str, public: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+        self,
+        kid: str,
+        public: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey,
+        term: KeyTerm | None = None,
     ) -> None:
         self.kid = kid
+        self.term = term
         self._ec: ec.EllipticCurvePublicKey | None = None
         self._ed: ed25519.Ed25519PublicKey | None = None
         if isinstance(public, ed25519.Ed25519PublicKey):
@@ -91,6 +97,10 @@ class VerifyingKey:
         if not isinstance(kid, str) or not kid:
             raise _malformed("kid")
         return cls(kid, _public(jwk))
+
+    def with_term(self, term: KeyTerm | None) -> VerifyingKey:
+        """The same key with another term."""
+        return VerifyingKey(self.kid, self.public_key, term)
 
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Whether `signature` (raw JOSE form, 64 bytes) over `data` is of this key."""
@@ -169,6 +179,7 @@ class TrustedKeys:
         Keys of a kind this library does not verify (RSA, other curves, for encryption) are
         passed over, as RFC 7517 section 5 asks. Raises KeyFault: `malformed-jwk`,
         `not-on-curve`, `wrong-alg`, and for the whole set `secret-in-jwk`, `duplicate-kid`.
+        A key's term is read from its members (see `KeyTerm.of_jwk`).
         """
         listed = jwks.get("keys")
         if not isinstance(listed, list):
@@ -178,7 +189,9 @@ class TrustedKeys:
             if not isinstance(jwk, Mapping):
                 raise _malformed("keys")
             try:
-                found.append(VerifyingKey.from_jwk(jwk))
+                key = VerifyingKey.from_jwk(jwk)
+                term = KeyTerm.of_jwk(jwk)
+                found.append(key if term is None else key.with_term(term))
             except KeyFault as fault:
                 if fault.code not in {"wrong-kind", "wrong-use"}:
                     raise

@@ -93,7 +93,9 @@ def decode_all(disclosures: Sequence[bytes]) -> list[list[Any]]:
     if disclosures and _BRACKET.issuperset(map(_BEGINNING, disclosures)):
         joined = b"".join([encoded + _COMMA[len(encoded) & 3] for encoded in disclosures])
         try:
-            items = loads(b"[%b]" % b64decode(joined[:-4].translate(FROM_URL), None, True))
+            items: list[list[Any]] = loads(
+                b"[%b]" % b64decode(joined[:-4].translate(FROM_URL), None, True)
+            )
             salts, names, values = zip(*items, strict=True)
         except (ValueError, TypeError):
             pass

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import unquote
 
-from certstore.errors import DocumentError, IdentifierError
+from certstore.errors import IdentifierError, ShownError
 from certstore.identifiers import CertificateIdentifier
 
 Kind = Literal["credential", "pdf", "picture", "identifier", "one-time-code"]
@@ -39,14 +39,14 @@ class Shown:
 def read_shown(data: bytes) -> Shown:
     """What `data` is.
 
-    Raises DocumentError `not-recognised` or `oversized`.
+    Raises ShownError `not-recognised` or `oversized`.
     """
     if data.startswith(b"%PDF-"):
         return Shown("pdf", data=data)
     if data.startswith((_PNG, _JPEG)):
         return Shown("picture", data=data)
     if len(data) > MOST_TEXT:
-        raise DocumentError("oversized", "超过大小上限", f"more than {MOST_TEXT} bytes")
+        raise ShownError("oversized", "超过大小上限", f"more than {MOST_TEXT} bytes")
     try:
         return read_text(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -58,7 +58,7 @@ def read_text(text: str) -> Shown:
     as a QR code), or a one-time code.
 
     Whose address it is does not matter: only the identifier in it is taken, and verified like any
-    other. Raises DocumentError `not-recognised`.
+    other. Raises ShownError `not-recognised`.
     """
     plain = text.strip()
     if _DISCLOSED.match(plain):
@@ -77,8 +77,8 @@ def read_text(text: str) -> Shown:
     return Shown("identifier", text=str(identifier) if sound else printed, sound=sound)
 
 
-def _not_recognised() -> DocumentError:
-    return DocumentError(
+def _not_recognised() -> ShownError:
+    return ShownError(
         "not-recognised",
         "不是证照文件、PDF、图片、证照标识或证照二维码的内容",
         "neither a certificate, PDF, picture, identifier nor what a certificate's QR code says",

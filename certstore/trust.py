@@ -6,22 +6,33 @@ One JSON document, fetched beforehand, is all that verifying needs:
      "issuers": [{"id": <iss>, "department": <USCC>, "name": {"zh": …, "en": …},
                   "types": [<key>, …], "jwks": {"keys": […]}}],
      "hub": {"jwks": {"keys": […]}},
+     "root": {"certificate": <DER, base64>, "crl": <DER, base64>},
      "log": {"origin": <origin>, "key": <C2SP verifier key>}}
 
-`as_of`, `name` and `types` may be left out; without `types` an issuer is trusted for every type.
-Members not named here are ignored.
+`as_of`, `name`, `types` and `root` may be left out; without `types` an issuer is trusted for
+every type. Keys that signed once are listed with their dates (`certstore.key_term`), and each
+with its certificate under the root (`x5c`). Members not named here are ignored.
+
+Whoever pins the root need not believe the document: an issuer's key then counts only with a
+certificate of the root for that department, and what the root's own list says of it. The hub's
+keys have no such certificate, so that none of them counts then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from certstore.errors import JwsError, KeyFault, TrustError
 from certstore.public_keys import TrustedKeys, VerifyingKey
 from certstore.strict_json import parse_json
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+    from certstore.certified_keys import PinnedRoots
 
 MAX_SIZE: Final = 16 * 1024 * 1024
 
@@ -36,6 +47,8 @@ class TrustedIssuer:
     name: Mapping[str, str]
     types: frozenset[str] | None
     keys: TrustedKeys
+    uncertified: frozenset[str] = frozenset()
+    """Kids of listed keys that no pinned root has certified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +77,27 @@ class TrustAnchors:
         return self._owners.get(kid, (None,))[0]
 
     @classmethod
-    def from_json(cls, document: str | bytes | Mapping[str, Any]) -> TrustAnchors:
-        """The anchors of a trust document.
+    def from_json(
+        cls,
+        document: str | bytes | Mapping[str, Any],
+        *,
+        roots: Sequence[Certificate] | None = None,
+    ) -> TrustAnchors:
+        """The anchors of a trust document; with `roots`, only what stands under one of these.
 
         Raises TrustError: `oversized`, `not-json`, `malformed` (the member is in `field`),
-        `repeated-issuer`, `keys` (a key set is refused; see KeyFault for the reasons).
+        `repeated-issuer`, `keys` (a key set is refused; see KeyFault for the reasons); with
+        roots also `crl-missing` and `crl` (the revocation list is not a root's, or was not
+        current as of the document's `as_of`).
         """
         value = document if isinstance(document, Mapping) else _parse(document)
         if not isinstance(value, Mapping):
             raise _malformed("")
+        as_of = _time(value["as_of"]) if value.get("as_of") is not None else None
+        pinned = None if roots is None else _pinned(value, roots, as_of)
         issuers: dict[str, TrustedIssuer] = {}
         for position, one in enumerate(_list(value.get("issuers", []), "issuers")):
-            issuer = _issuer(one, f"issuers/{position}")
+            issuer = _issuer(one, f"issuers/{position}", pinned)
             if issuer.id in issuers:
                 raise TrustError(
                     "repeated-issuer",
@@ -87,10 +109,12 @@ class TrustAnchors:
         hub, log = _object(value.get("hub", {}), "hub"), _object(value.get("log", {}), "log")
         return cls(
             issuers=issuers,
-            hub=_keys(hub["jwks"], "hub/jwks") if "jwks" in hub else TrustedKeys(()),
+            hub=_keys(hub["jwks"], "hub/jwks")
+            if "jwks" in hub and pinned is None
+            else TrustedKeys(()),
             log_origin=_text(log["origin"], "log/origin") if "origin" in log else None,
             log_key=_text(log["key"], "log/key") if "key" in log else None,
-            as_of=_time(value["as_of"]) if value.get("as_of") is not None else None,
+            as_of=as_of,
         )
 
 
@@ -104,12 +128,28 @@ def _parse(document: str | bytes) -> Any:
         raise TrustError("not-json", error.zh, error.en) from None
 
 
-def _issuer(one: Any, at: str) -> TrustedIssuer:
+def _pinned(
+    value: Mapping[str, Any], roots: Sequence[Certificate], as_of: datetime | None
+) -> PinnedRoots:
+    # Only who pins a root pays for loading X.509.
+    from certstore.certified_keys import PinnedRoots, read_crl
+
+    if as_of is None:
+        raise _malformed("as_of")
+    return PinnedRoots(roots, read_crl(value.get("root")), at=as_of)
+
+
+def _issuer(one: Any, at: str, pinned: PinnedRoots | None) -> TrustedIssuer:
     entry = _object(one, at)
     types = entry.get("types")
+    id = _text(entry.get("id"), f"{at}/id")
+    department = _text(entry.get("department"), f"{at}/department")
+    keys, uncertified = _keys(entry.get("jwks"), f"{at}/jwks"), frozenset[str]()
+    if pinned is not None:
+        keys, uncertified = pinned.certified(entry["jwks"], keys, department)
     return TrustedIssuer(
-        id=_text(entry.get("id"), f"{at}/id"),
-        department=_text(entry.get("department"), f"{at}/department"),
+        id=id,
+        department=department,
         name={
             str(language): _text(text, f"{at}/name")
             for language, text in _object(entry.get("name", {}), f"{at}/name").items()
@@ -117,7 +157,8 @@ def _issuer(one: Any, at: str) -> TrustedIssuer:
         types=None
         if types is None
         else frozenset(_text(one, f"{at}/types") for one in _list(types, f"{at}/types")),
-        keys=_keys(entry.get("jwks"), f"{at}/jwks"),
+        keys=keys,
+        uncertified=uncertified,
     )
 
 

@@ -29,9 +29,9 @@ _ISSUED: Final = (
 """Claims that every certificate shows, whoever it is shown to."""
 
 _HOLDER: Final = (
-    ("id_type", "证件类型", "Kind of id"),
-    ("id", "证件号码", "Id number"),
-    ("name", "持证主体名称", "Name of the holder"),
+    ("id_type", "证件类型", "Kind of id", "never"),
+    ("id", "证件号码", "Id number", "always"),
+    ("name", "持证主体名称", "Name of the holder", "always"),
 )
 
 
@@ -48,8 +48,8 @@ def type_metadata(kind: CertificateType) -> dict[str, Any]:
             *(_claim([name], zh, en, mandatory=True, sd="never") for name, zh, en in _ISSUED),
             _claim(["holder"], "持证主体", "Holder", mandatory=True, sd="never"),
             *(
-                _claim(["holder", name], zh, en, mandatory=True, sd="always")
-                for name, zh, en in _HOLDER
+                _claim(["holder", name], zh, en, mandatory=True, sd=sd)
+                for name, zh, en, sd in _HOLDER
             ),
             _claim(["fields"], "照面内容", "Content", mandatory=True, sd="never"),
             *(
@@ -74,9 +74,9 @@ def metadata_bytes(kind: CertificateType) -> bytes:
     return orjson.dumps(type_metadata(kind), option=orjson.OPT_SORT_KEYS)
 
 
-def integrity_of(kind: CertificateType) -> str:
-    """`sha256-` and the SHA-256 of the document's bytes in base64 (W3C SRI, section 3)."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(metadata_bytes(kind)).digest()).decode()
+def integrity_of(document: bytes) -> str:
+    """`sha256-` and the SHA-256 of a document's bytes in base64 (W3C SRI, section 3)."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(document).digest()).decode()
 
 
 def _named(locale: str, name: str, description: str | None) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -31,6 +32,7 @@ from certstore.certificate_type import (
 from certstore.definition_checks import as_json, sense_faults
 from certstore.errors import Fault, TypeDefinitionError
 from certstore.holders import STANDARD, HolderIdType
+from certstore.type_metadata import integrity_of
 from certstore.validity import Period, Validity, ValidityRule
 
 __all__ = [
@@ -122,12 +124,14 @@ def read_type(content: bytes, *, where: str) -> CertificateType:
     return _build(document)
 
 
-def read_published(text: str) -> CertificateType:
+def read_published(text: str, metadata: bytes) -> CertificateType:
     """The certificate type of a definition that was checked when it was published.
 
-    Rules that came later do not hold against it. Raises TypeDefinitionError for what is no TOML.
+    Rules that came later do not hold against it, and its Type Metadata stays what it was. Raises
+    TypeDefinitionError for what is no TOML.
     """
-    return _build(_parsed(text.encode(), "definition"))
+    kind = _build(_parsed(text.encode(), "definition"))
+    return replace(kind, published_integrity=integrity_of(metadata))
 
 
 def _parsed(content: bytes, where: str) -> dict[str, Any]:

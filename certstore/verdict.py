@@ -1,4 +1,5 @@
-"""The verdict on a certificate, in parts: integrity, issuer, status, validity. Never one boolean.
+"""The verdict on a certificate, in parts: integrity, issuer, status, validity, and whether its
+holder shows it. Never one boolean.
 
 Each part is `valid`, `invalid` or `unknown` with a code and a sentence in 中文 and English.
 """
@@ -56,7 +57,8 @@ class Verdict(NamedTuple):
     """What can be said of a certificate at one moment.
 
     `claims` is everything the certificate shows (empty unless its integrity is valid); `holder`
-    and `fields` are the disclosed parts of it.
+    and `fields` are the disclosed parts of it. `holder_match` says whether whoever shows it proved
+    to be its holder, None where that was not asked.
     """
 
     integrity: Part
@@ -66,6 +68,7 @@ class Verdict(NamedTuple):
     at: datetime
     freshness: Freshness
     claims: Mapping[str, Any]
+    holder_match: Part | None = None
 
     @property
     def identifier(self) -> str | None:
@@ -94,12 +97,15 @@ class Verdict(NamedTuple):
 
     @property
     def parts(self) -> Mapping[str, Part]:
-        return {
+        parts = {
             "integrity": self.integrity,
             "issuer": self.issuer,
             "status": self.status,
             "validity": self.validity,
         }
+        if self.holder_match is not None:
+            parts["holder_match"] = self.holder_match
+        return parts
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as JSON values; times in ISO 8601, UTC."""
@@ -119,7 +125,7 @@ class Verdict(NamedTuple):
         }
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("a verdict has four parts; ask for the one you mean")
+        raise TypeError("a verdict has several parts; ask for the one you mean")
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -165,6 +171,49 @@ PARTS: Final[Mapping[str, Part]] = MappingProxyType(
                 "key-unknown",
                 "可信名单中没有该签名密钥，名单可能已过时",
                 "the list of trusted keys has not this key; the list may be old",
+            ),
+            _part(
+                "unknown",
+                "key-not-certified",
+                "所信任的根证书未认证该签名密钥",
+                "the pinned root has not certified this key for the department",
+            ),
+            _part(
+                "invalid",
+                "issuer-cut-off",
+                "颁发机构的该密钥已被取消信任",
+                "the issuer was cut off: nothing signed with this key counts",
+            ),
+            _part(
+                "invalid",
+                "key-compromised",
+                "签发时间在密钥泄露之后",
+                "signed, it says, after the key fell into other hands",
+            ),
+            _part(
+                "unknown",
+                "key-compromised-later",
+                "密钥其后泄露，所称签发时间可能被倒填；可请枢纽在线核验其存档",
+                "the key fell into other hands later, and a thief can date back; the hub can tell "
+                "online by what it keeps",
+            ),
+            _part(
+                "invalid",
+                "key-retired",
+                "签发时间在密钥停用之后",
+                "signed, it says, after the key was retired",
+            ),
+            _part(
+                "invalid",
+                "key-not-yet",
+                "签发时间早于密钥生成",
+                "signed, it says, before the key was made",
+            ),
+            _part(
+                "valid",
+                "issuer-on-record",
+                "密钥其后泄露，但枢纽存档证明该证照此前签发",
+                "the key fell into other hands later, but the hub keeps this very certificate",
             ),
             _part(
                 "invalid",

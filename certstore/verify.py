@@ -10,14 +10,16 @@ from a stranger.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
 from certstore.base64url import b64url_decode
 from certstore.errors import JwsError, SdJwtError, StatusListError
+from certstore.holder_match import HOLDER_PARTS, judge_holder
 from certstore.identifiers import find_issuer_in
 from certstore.jws import check_header, decode_header, refuse_alg_none
+from certstore.key_binding import MAX_AGE
 from certstore.public_keys import VerifyingKey
 from certstore.reveal import reveal
 from certstore.sdjwt import VISIBLE, SdJwt, parse
@@ -88,7 +90,33 @@ class Verifier:
             claims = _shown(payload, parts)
         except (JwsError, SdJwtError) as error:
             return self._refused(_broken(error), PARTS["not-evaluated"], at)
-        return self._judge(claims, issuer, issuer_part, at)
+        return self._judge(claims, issuer, issuer_part, key, at)
+
+    def verify_presentation(
+        self,
+        presentation: str | bytes,
+        *,
+        audience: str,
+        nonce: str,
+        at: datetime,
+        max_age: timedelta = MAX_AGE,
+    ) -> Verdict:
+        """The verdict on what somebody shows to `audience`, who gave `nonce` for it: also whether
+        the holder shows it (RFC 9901 section 7.3). That no nonce is taken twice is the caller's.
+        """
+        verdict = self.verify(presentation, at=at)
+        if verdict.integrity.outcome != "valid":
+            return verdict._replace(holder_match=HOLDER_PARTS["not-evaluated"])
+        return verdict._replace(
+            holder_match=judge_holder(
+                presentation,
+                verdict.claims,
+                audience=audience,
+                nonce=nonce,
+                at=at,
+                max_age=max_age,
+            )
+        )
 
     def _key(self, kid: Any, issuer: TrustedIssuer | None) -> tuple[VerifyingKey | None, Part]:
         """The key that is to have signed, and what the kid alone says of the issuer."""
@@ -100,6 +128,8 @@ class Verifier:
         owner = self.trust.find_owner(named)
         if owner is not None:
             return owner.keys.find_key(named), PARTS["key-of-another-issuer"]
+        if issuer is not None and named in issuer.uncertified:
+            return None, PARTS["key-not-certified"]
         return None, PARTS["issuer-not-trusted" if issuer is None else "key-unknown"]
 
     def _refused(self, integrity: Part, issuer: Part, at: datetime) -> Verdict:
@@ -119,10 +149,15 @@ class Verifier:
         claims: dict[str, Any],
         issuer: TrustedIssuer | None,
         issuer_part: Part,
+        key: VerifyingKey,
         at: datetime,
     ) -> Verdict:
         if issuer is not None and issuer_part.outcome == "valid":
             issuer_part = _issuer_part(claims, issuer)
+            if key.term is not None and issuer_part.outcome == "valid":
+                fault = key.term.find_fault(claims.get("iat"))
+                if fault is not None:
+                    issuer_part = PARTS[fault]
         status, opened = self._status(claims.get("status"), issuer, at)
         validity = _validity(claims, at)
         freshness = (
@@ -167,6 +202,11 @@ class Verifier:
         try:
             opened = open_status_list(token, keys)
         except StatusListError:
+            return "status-list-untrusted"
+        key = keys.find_key(opened.kid)
+        term = None if key is None else key.term
+        # Without a record of what was published, any doubt about the key is one too many.
+        if term is not None and term.find_fault(opened.issued_at.timestamp()) is not None:
             return "status-list-untrusted"
         return opened if opened.uri == uri else "status-list-other-uri"
 

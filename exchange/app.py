@@ -16,18 +16,24 @@ from exchange.audit.routes import published as published_log
 from exchange.audit.routes import router as audit
 from exchange.audit.routes import witness
 from exchange.authorizations.routes import router as authorizations
+from exchange.bulk.routes import router as bulk
 from exchange.cases.routes import router as cases
 from exchange.certificate_types.routes import router as certificate_types
+from exchange.certificates.act_routes import router as acts
 from exchange.certificates.routes import router as certificates
+from exchange.certificates.verification_routes import router as verifications
 from exchange.clock import SystemClock
+from exchange.documents.routes import router as documents
 from exchange.errors import Unavailable
 from exchange.http import PROBLEM_SCHEMA, HubOf
 from exchange.http import problems as documented
 from exchange.hub import Hub, build_hub
 from exchange.items.routes import router as items
+from exchange.keyring.routes import router as keys
 from exchange.lookups.routes import BATCH, SINGLE, LookupDoor, openapi_paths
 from exchange.migrating import missing_migrations
 from exchange.observing import Observed, configure_logging, metrics
+from exchange.presentations.file_routes import router as files
 from exchange.presentations.routes import router as presentations
 from exchange.registers.routes import router as registers
 from exchange.settings import load_settings
@@ -63,6 +69,7 @@ def create_app(hub: Hub) -> ASGIApp:
         create_framework(hub),
         most_bytes=hub.settings.body_max_bytes,
         most_upload_bytes=hub.settings.upload_max_bytes,
+        most_bulk_bytes=hub.settings.bulk_max_bytes,
     )
     return Door(Observed(rooms), LookupDoor(hub))
 
@@ -89,8 +96,9 @@ def create_framework(hub: Hub) -> FastAPI:
     app.state.hub = hub
     problems.install(app)
     for router in (
-        tokens, items, certificate_types, certificates, registers, cases, authorizations,
-        applicants, audit, presentations, stores,
+        tokens, keys, items, certificate_types, acts, certificates, registers, cases,
+        authorizations, applicants, audit, presentations, stores, bulk, verifications, files,
+        documents,
     ):  # fmt: skip
         app.include_router(router)
     app.include_router(published_log)

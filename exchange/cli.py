@@ -11,7 +11,10 @@ from typing import Annotated
 
 import typer
 
+from exchange.bulk_commands import app as bulk
+from exchange.key_commands import app as keys
 from exchange.telling import fail, told
+from exchange.type_commands import app as types
 
 app = typer.Typer(
     name="yici",
@@ -26,6 +29,9 @@ policy = typer.Typer(help="Policy sets / 规则集", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 app.add_typer(system, name="system")
 app.add_typer(policy, name="policy")
+app.add_typer(bulk, name="bulk")
+app.add_typer(types, name="type")
+app.add_typer(keys, name="key")
 
 Var = Annotated[Path, typer.Option("--var", help="folder of the embedded installation")]
 VAR = Path("var")
@@ -130,7 +136,7 @@ def setup() -> None:
     """Make missing keys, publish the packaged rules, register departments / 初始化."""
     from connectors.definitions import load_definitions
     from exchange.departments.records import Department
-    from exchange.hub import build_from_environment
+    from exchange.hub import build_from_environment, prepare_keys
     from exchange.keys import make_keys
     from exchange.settings import load_settings
     from policies.engine import PolicyEngine
@@ -154,6 +160,8 @@ def setup() -> None:
     typer.echo("对象存储已就绪 / object store: ready")
     version = hub.publishing.publish_policy(PolicyEngine.from_directory().text, by="setup")
     typer.echo(f"规则集 / policy set: {version}")
+    certified = prepare_keys(hub, by="setup")
+    typer.echo(f"根证书新认证的密钥 / keys certified by the root: {len(certified)}")
 
 
 @app.command()
@@ -296,14 +304,15 @@ def register_department(
 ) -> None:
     """Register a department, or rename it / 登记部门."""
     from exchange.departments.records import Department
-    from exchange.hub import build_from_environment
+    from exchange.hub import build_from_environment, prepare_keys
     from exchange.keys import make_keys
 
     hub = build_from_environment()
     hub.publishing.register_department(Department(code, zh, en))
-    if issuer:
+    if issuer and not hub.keys.current().of(code):
         settings = hub.settings
         make_keys(settings.keys_dir, settings.keys_passphrase.get_secret_value(), [code])
+        prepare_keys(hub, by="command-line")
     typer.echo(f"已登记 / registered: {code}")
 
 

@@ -18,7 +18,10 @@ metadata = sa.MetaData()
 _DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 _UNCHANGEABLE = (
     "audit_records", "audit_tiles", "certificates", "certificate_events", "status_changes",
-    "authorization_uses", "policy_sets", "items", "materials", "bound_copies",
+    "published_lists",
+    "authorization_uses", "policy_sets", "items", "certificate_types", "materials", "bound_copies",
+    "signing_keys", "signing_key_events", "key_certificates", "root_certificates",
+    "revocation_lists",
     "audit_cosigned", "audit_alarms", "witness_refusals",
 )  # fmt: skip
 

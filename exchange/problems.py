@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from certstore.errors import CertstoreError, StoreFault
+from certstore.errors import CertstoreError, DocumentError, ObjectError, StoreFault
 from connectors.errors import ConnectorError
 from exchange.audit.errors import LogDamaged
 from exchange.database import is_unreachable
@@ -120,12 +120,21 @@ def of_hub_error(error: HubError) -> Response:
     )
 
 
+_LOST = frozenset({"not-found", "altered"})
+"""Faults of kept objects that only rows name: whoever asks has done nothing wrong."""
+
+
 def of_library_error(error: CertstoreError | ConnectorError) -> Response:
     """The problem of an error of a library: its own code stands in ``reason``."""
     code = "unavailable" if error.code in _OWN_KEYS else "bad-request"
+    if isinstance(error, DocumentError):
+        # Files are drawn of the hub's own data: whoever asks for one has done nothing wrong.
+        code = "overloaded" if error.code == "busy" else "unavailable"
     members = {"reason": error.code}
     if isinstance(error, StoreFault):
         code, members = "unavailable", {"reason": error.cause}
+    elif isinstance(error, ObjectError) and error.code in _LOST:
+        code = "internal"
     if isinstance(error, ConnectorError):
         code = _DEPARTMENTS.get(error.code, "department-unreadable")
         members["department"] = str(error.department)

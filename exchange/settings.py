@@ -44,7 +44,20 @@ class Settings(BaseSettings):
         str | None, Field(description="where the store is reached from outside; links lead there")
     ] = None
     registers_dir: Annotated[Path | None, Field(description="root of file registers")] = None
+    fonts_dir: Annotated[
+        Path | None, Field(description="fonts that certificates are drawn with")
+    ] = None
+    looks_dir: Annotated[
+        Path | None, Field(description="templates of certificates, and their options")
+    ] = None
+    seals_dir: Annotated[
+        Path | None, Field(description="departments' own seals, <code>.svg or <code>.png")
+    ] = None
+    timestamp_url: Annotated[
+        str | None, Field(description="RFC 3161 service that stamps seals", pattern=r"^https?://")
+    ] = None
     upload_max_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 10 * 1024 * 1024
+    bulk_max_bytes: Annotated[int, Field(ge=1024, le=1 << 34)] = 1024 * 1024 * 1024
     body_max_bytes: Annotated[int, Field(ge=1024, le=1 << 26)] = 1024 * 1024
     queue_max_lookups: Annotated[int, Field(ge=500)] = 20_000
     access_token_seconds: Annotated[int, Field(ge=60, le=3600)] = 600

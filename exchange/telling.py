@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 import typer
 
@@ -36,7 +36,7 @@ def told(command: Callable[P, int | None]) -> Callable[P, None]:
     return run
 
 
-def fail(*lines: str) -> None:
+def fail(*lines: str) -> NoReturn:
     """Print lines to stderr and exit with 2."""
     for line in lines:
         typer.echo(line, err=True)

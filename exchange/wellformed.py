@@ -25,6 +25,7 @@ DEEPEST: Final = 64
 ADD_CHECKPOINT: Final = "/witness/add-checkpoint"
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _MULTIPART: Final = "multipart/form-data"
+BULK_FILES: Final = "/v1/bulk/files"
 _FORM: Final = "application/x-www-form-urlencoded"
 # What multipart adds to a file; the upload's own door is stricter and says more.
 _ENVELOPE: Final = 65_536
@@ -111,10 +112,18 @@ def check_json(body: bytes) -> None:
 class WellFormed:
     """Lets through to the application inside it only what is well-formed and not too large."""
 
-    def __init__(self, app: ASGIApp, *, most_bytes: int, most_upload_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        most_bytes: int,
+        most_upload_bytes: int,
+        most_bulk_bytes: int = 0,
+    ) -> None:
         self._app = app
         self._most_bytes = most_bytes
         self._most_upload_bytes = most_upload_bytes + _ENVELOPE
+        self._most_bulk_bytes = most_bulk_bytes + _ENVELOPE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -139,6 +148,8 @@ class WellFormed:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind in (_MULTIPART, _FORM):
             most = self._most_upload_bytes if kind == _MULTIPART else self._most_bytes
+            if kind == _MULTIPART and scope["path"] == BULK_FILES:
+                most = self._most_bulk_bytes
             return _at_most(receive, most)
         announced = headers.get("content-length", "0")
         if not (announced.isascii() and announced.isdigit()) or int(announced) > self._most_bytes:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange import embedded, migrating
+from tests.s3_server import S3Server, running_s3_server
 
 if TYPE_CHECKING:
     from exchange.hub import Hub
     from tests.hub import Served
+    from tests.softhsm import Token
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -85,3 +87,18 @@ def served(database: Database, tmp_path: Path) -> Iterator[Served]:
 def hub(served: Served) -> Hub:
     """The served hub itself."""
     return served.hub
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One S3 server for the whole run."""
+    with running_s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def token(tmp_path_factory: pytest.TempPathFactory) -> Token:
+    """A hardware module's token: SoftHSM2's, in a folder of its own."""
+    from tests.softhsm import make_token
+
+    return make_token(tmp_path_factory.mktemp("softhsm"))

@@ -40,7 +40,9 @@ from certstore.documents.wording import (
 )
 from certstore.errors import DocumentError
 
-PDF_STANDARDS: Final = ("a-3a", "ua-1")
+Kind = Literal["pdf", "png", "svg"]
+
+PDF_STANDARDS: Final[list[Literal["a-3a", "ua-1"]]] = ["a-3a", "ua-1"]
 MOST_SEAL_BYTES: Final = 512 * 1024
 SCREEN_PPI: Final = 110.0
 
@@ -90,12 +92,12 @@ class Drawer:
         self,
         face: Face,
         at: datetime,
-        kind: Literal["pdf", "png", "svg"],
+        kind: Kind,
         seal_picture: bytes | None,
         *,
         ppi: float | None = None,
     ) -> list[bytes]:
-        look = self._looks.of(face.type_key)
+        look = self._looks.of(face.type_key, face.template)
         seal = self._seal(face.issuer.zh, seal_picture)
         data = _data_of(face, at, look, seal, self._fonts)
         for _ in range(_MOST_ROUNDS):
@@ -117,7 +119,7 @@ class Drawer:
         return _drawn_seal(self._fonts, name)
 
     def _compiled(
-        self, template: str, data: Mapping[str, Any], kind: str, at: datetime, ppi: float | None
+        self, template: str, data: Mapping[str, Any], kind: Kind, at: datetime, ppi: float | None
     ) -> list[bytes]:
         return _compile(
             self._fonts,
@@ -126,7 +128,6 @@ class Drawer:
             kind,
             timestamp=int(at.timestamp()),
             ppi=ppi,
-            standards=list(PDF_STANDARDS) if kind == "pdf" else [],
         )
 
 
@@ -134,9 +135,7 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
 
 
-def _data_of(
-    face: Face, at: datetime, look: Look, seal: str, fonts: FontSet
-) -> dict[str, Any]:
+def _data_of(face: Face, at: datetime, look: Look, seal: str, fonts: FontSet) -> dict[str, Any]:
     return {
         "look": look.options(),
         "fonts": [*fonts.families, "Libertinus Serif"],
@@ -228,11 +227,10 @@ def _compile(
     fonts: FontSet,
     template: str,
     data: Mapping[str, Any],
-    kind: str,
+    kind: Kind,
     *,
     timestamp: int | None = None,
     ppi: float | None = None,
-    standards: list[str] | None = None,
 ) -> list[bytes]:
     compiler = typst.Compiler(
         template.encode(),
@@ -240,9 +238,10 @@ def _compile(
         ignore_system_fonts=True,
         sys_inputs={"data": orjson.dumps(data).decode()},
     )
-    drawn = compiler.compile(
-        format=kind, ppi=ppi, timestamp=timestamp, pdf_standards=standards or []
-    )
+    standards: list[Any] = [*PDF_STANDARDS] if kind == "pdf" else []
+    drawn = compiler.compile(format=kind, ppi=ppi, timestamp=timestamp, pdf_standards=standards)
+    if drawn is None:  # only where an output file was named
+        raise _not_drawable()
     return list(drawn) if isinstance(drawn, list) else [drawn]
 
 

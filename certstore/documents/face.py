@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from certstore.certificate_type import CertificateType, FieldDefinition, Title
+from certstore.certificate_type import CertificateType, FieldDefinition, Template, Title
 from certstore.holders import Holder
 from certstore.identifiers import CertificateIdentifier
 
@@ -22,6 +22,7 @@ MOST_CHARACTERS: Final = 20_000
 GETA: Final = "〓"
 """What printers put where they have no type for a character."""
 
+_NO_TEMPLATE: Final = Template()
 _KEPT: Final = frozenset("\n\u200c\u200d")
 
 
@@ -75,10 +76,7 @@ class Face:
     credential: str | None = field(default=None, repr=False)
     partial: bool = False
     annotation: Annotation | None = None
-
-    @property
-    def is_copy(self) -> bool:
-        return self.annotation is not None
+    template: Template = _NO_TEMPLATE
 
 
 def face_of(
@@ -128,6 +126,7 @@ def face_of(
         credential=credential,
         partial=named is not None and any(name not in named for name in fields),
         annotation=annotation,
+        template=kind.template,
     )
 
 
@@ -152,10 +151,12 @@ def civil_date(value: date | str) -> str:
     """`2026年3月5日` for a day or its ISO 8601 text; another text as it is."""
     if isinstance(value, str):
         try:
-            value = date.fromisoformat(value)
+            on = date.fromisoformat(value)
         except ValueError:
             return clean(value)
-    return f"{value.year}年{value.month}月{value.day}日"
+    else:
+        on = value
+    return f"{on.year}年{on.month}月{on.day}日"
 
 
 def clean(text: str) -> str:

@@ -77,7 +77,7 @@ def _read(folder: Path) -> FontSet | None:
         include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(folder)]
     )
     own = {font.family for font in fonts.fonts() if font.path is not None}
-    families = [name for name in PREFERRED if name in own]
+    families: list[str] = [name for name in PREFERRED if name in own]
     if not families:
         families = sorted(own)
     return FontSet(fonts, tuple(families), folder) if families else None

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from certstore.certificate_type import Template
 from certstore.errors import DocumentError
 
 Orientation = Literal["portrait", "landscape"]
@@ -42,7 +43,7 @@ class Look:
 
 
 class Looks:
-    """The looks of types by their key: those of a folder before those of this package.
+    """The looks of types by their key: a folder's before the type's own, these before the rest.
 
     A folder holds `looks.toml` (tables by type key, `[default]` for the rest) and `*.typ`. A type
     whose key is the name of a `.typ` file there is drawn from it; all others from
@@ -51,13 +52,25 @@ class Looks:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._options = _packaged_options()
+        self._packaged = _packaged_options()
+        self._own: Mapping[str, Mapping[str, Any]] = {}
         if folder is not None and (folder / "looks.toml").is_file():
-            self._options = {**self._options, **_parsed((folder / "looks.toml").read_bytes())}
+            self._own = _parsed((folder / "looks.toml").read_bytes())
 
-    def of(self, type_key: str) -> Look:
-        """The look of a type. Raises DocumentError `look-invalid` for options that are not."""
-        options = {**self._options["default"], **self._options.get(type_key, {})}
+    def of(self, type_key: str, template: Template) -> Look:
+        """The look of a type whose definition states `template`.
+
+        Raises DocumentError `look-invalid` for options that are not.
+        """
+        options: dict[str, Any] = {}
+        for stated in (
+            self._packaged["default"],
+            self._packaged.get(type_key, {}),
+            self._own.get("default", {}),
+            template.as_dict(),
+            self._own.get(type_key, {}),
+        ):
+            options |= stated
         try:
             return Look(
                 orientation=options["orientation"],

@@ -37,8 +37,8 @@ REFUSALS: Final = _parts(
     (
         "invalid",
         "unpacks-too-large",
-        "附件解压后超过大小上限",
-        "an attachment unpacks to more than it may",
+        "内容解压后超过大小上限",
+        "something in the file unpacks to more than it may",
     ),
     ("invalid", "several-credentials", "附有多份证照数据", "several credentials are attached"),
     ("invalid", "not-sealed", "文件没有电子签章", "the file has no seal"),

@@ -136,9 +136,7 @@ class _SealSigner(signers.Signer):  # type: ignore[misc]
 class _Sealer(signers.PdfSigner):  # type: ignore[misc]
     """Signs at the time it is told, not at that of the machine."""
 
-    def __init__(
-        self, metadata: Any, signer: _SealSigner, at: datetime, timestamper: Any
-    ) -> None:
+    def __init__(self, metadata: Any, signer: _SealSigner, at: datetime, timestamper: Any) -> None:
         super().__init__(metadata, signer=signer, timestamper=timestamper)
         self._at = at
 

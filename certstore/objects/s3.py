@@ -50,6 +50,7 @@ from certstore.objects.s3_client import (
 )
 
 IN_ONE_PIECE: Final = 64 * CHUNK
+PART: Final = 16 * CHUNK
 PUT_ANEW_AFTER: Final = timedelta(hours=1)
 """An object older than this is put as a new version when it is put again: whoever discards by
 age removes old versions only, and can so never take what was just put."""
@@ -298,7 +299,7 @@ class S3Store:
                     ref.size,
                     content_type=media_type,
                     metadata={_CHECKSUM: checksum} if whole else None,
-                    part_size=IN_ONE_PIECE if whole else 16 * CHUNK,
+                    part_size=IN_ONE_PIECE if whole else PART,
                     num_parallel_uploads=1,
                     retention=None if until is None else Retention(COMPLIANCE, until),
                 )

@@ -9,7 +9,10 @@ from exchange.applicants.records import Seen
 from exchange.audit.tables import audit_records
 
 # Every kind of record that says a department saw, or tried to see, something of the holder.
-KINDS = ("lookup", "refusal", "material-read", "material-reused")
+KINDS = (
+    "lookup", "refusal", "material-read", "material-reused", "verification", "copy-made",
+    "copy-read",
+)  # fmt: skip
 
 
 def seen(

@@ -24,6 +24,7 @@ class Kind:
 _ASKED = ("department", "outcome")
 _CERTIFICATE = ("department", "type", "certificates", "outcome")
 _AUTHORIZATION = ("department", "authorization", "outcome")
+_KEY = ("key", "outcome")
 _CASE = ("department", "case", "item", "outcome")
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -47,7 +48,23 @@ KINDS: Final[Mapping[str, Kind]] = {
     "presentation-withdrawn": Kind(
         "撤回用证码", "one-time code withdrawn", ("authorization", "outcome")
     ),
+    "transfer": Kind("证照转出", "certificate transferred out", (*_CERTIFICATE, "reason")),
+    "plan-withdrawn": Kind("撤回预定操作", "planned act called off", (*_CERTIFICATE, "reason")),
     "verification": Kind("证照核验", "certificate file verified", ("outcome",)),
+    "file-made": Kind(
+        "证照文件制作", "certificate's file drawn and sealed", ("certificates", "result", "outcome")
+    ),
+    "file-read": Kind(
+        "证照文件领取", "certificate's file or picture handed out", ("certificates", "outcome")
+    ),
+    "copy-made": Kind(
+        "加注件制作",
+        "annotated copy made and handed out",
+        (*_ASKED, "certificates", "lookup", "result"),
+    ),
+    "copy-read": Kind(
+        "加注件再取", "annotated copy handed out again", (*_ASKED, "certificates", "result")
+    ),
     "pull-requested": Kind("请求归集登记簿", "register pull requested", (*_ASKED, "source")),
     "pull": Kind("登记簿归集", "register pulled", (*_ASKED, "source", "count")),
     "quarantine-resolved": Kind("隔离数据处理", "quarantined row resolved", (*_ASKED, "source")),
@@ -70,6 +87,14 @@ KINDS: Final[Mapping[str, Kind]] = {
     "authorization-granted": Kind("同意授权", "authorization granted", _AUTHORIZATION),
     "authorization-refused": Kind("拒绝授权", "authorization refused", _AUTHORIZATION),
     "authorization-withdrawn": Kind("撤回授权", "authorization withdrawn", _AUTHORIZATION),
+    "key-registered": Kind("登记签名密钥", "signing key registered", _KEY),
+    "key-activated": Kind("启用签名密钥", "signing key taken into use", _KEY),
+    "key-retired": Kind("停用签名密钥", "signing key retired", _KEY),
+    "key-compromised": Kind("宣告密钥泄露", "signing key declared compromised", _KEY),
+    "key-cut-off": Kind("取消密钥信任", "signing key cut off", _KEY),
+    "key-certified": Kind("签发密钥证书", "signing key certified by the root", _KEY),
+    "root-registered": Kind("登记根证书", "root certificate registered", _KEY),
+    "crl-published": Kind("发布吊销列表", "revocation list published", ("count", "outcome")),
     "sign-in": Kind("申请人登录", "applicant signed in", ("outcome",)),
     "checkpoint-refused": Kind(
         "拒绝联署检查点", "another log's checkpoint refused", ("source", "reason", "outcome")
@@ -77,6 +102,17 @@ KINDS: Final[Mapping[str, Kind]] = {
     "token-issued": Kind("签发访问令牌", "access token issued", (*_ASKED, "system")),
     "token-refused": Kind("拒发访问令牌", "access token refused", ("outcome", "reason")),
     "store-check": Kind("核对对象存储", "object store checked", ("act", "outcome")),
+    "bulk-file": Kind("提交批量文件", "file for bulk work handed over", (*_ASKED, "result")),
+    "bulk-requested": Kind("发起批量任务", "bulk job requested", (*_ASKED, "act", "batch")),
+    "bulk-chunk": Kind(
+        "批量任务分块", "chunk of a bulk job done", (*_ASKED, "act", "batch", "count", "result")
+    ),
+    "bulk-ended": Kind("批量任务结束", "bulk job ended", (*_ASKED, "act", "batch", "count")),
+    "bulk-read": Kind("下载导出文件", "file of an export read", (*_ASKED, "batch", "result")),
+    "imported-read": Kind("查找导入证照", "imported certificates searched", (*_ASKED, "holder")),
+    "foreign-issuer": Kind(
+        "外部签发机构", "issuer elsewhere trusted or no more", ("act", "source", "outcome")
+    ),
     "audit-read": Kind("查阅审计", "audit log read", ("outcome",)),
 }
 

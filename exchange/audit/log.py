@@ -26,7 +26,13 @@ from exchange.audit.merkle import (
     root_of,
     verify_inclusion,
 )
-from exchange.audit.notes import Checkpoint, NoteSigner, sign_checkpoint
+from exchange.audit.notes import (
+    Checkpoint,
+    NoteSigner,
+    parse_checkpoint,
+    sign_checkpoint,
+    split_note,
+)
 from exchange.audit.receipts import build_receipt, build_receipts
 from exchange.audit.records import PreparedRecord
 from exchange.audit.stored import Cursor, StoredTree, insert_records, insert_tile, missing
@@ -232,26 +238,30 @@ def consistency(cursor: Cursor, old: int, new: int) -> Proof:
     return consistency_proof_from(StoredTree(cursor, new).subtree, old, new)
 
 
-def receipt_for(cursor: Cursor, index: int) -> str:
-    """A receipt for a record under the newest checkpoint.
+def receipt_for(cursor: Cursor, index: int, under: str | None = None) -> str:
+    """A receipt for a record under the newest checkpoint, or under an older signed one.
 
-    Raises RecordAbsent if there is no such record, LogDamaged if what is stored does not prove
-    it: a receipt that would not verify is never given out.
+    Raises RecordAbsent if there is no such record under it, LogDamaged if what is stored does not
+    prove it: a receipt that would not verify is never given out.
     """
     head = get_head(cursor)
-    if not 0 <= index < head.size:
+    note, size, root = head.checkpoint, head.size, head.root
+    if under is not None:
+        older = parse_checkpoint(split_note(under)[0])
+        note, size, root = under, older.size, older.root
+    if not 0 <= index < size <= head.size:
         raise _absent(index)
     cursor.execute("SELECT nonce, body FROM audit_records WHERE index = %s", (index,))
     row = cursor.fetchone()
     if row is None:
         raise missing(0, index)
     opening = bytes(row[0]) + bytes(row[1])
-    proof = inclusion_proof_from(StoredTree(cursor, head.size).subtree, index, head.size)
+    proof = inclusion_proof_from(StoredTree(cursor, size).subtree, index, size)
     try:
-        verify_inclusion(leaf_of(opening), index, head.size, proof, head.root)
+        verify_inclusion(leaf_of(opening), index, size, proof, root)
     except ProofRefused:
         raise missing(0, index) from None
-    return build_receipt(index, opening, proof, head.checkpoint)
+    return build_receipt(index, opening, proof, note)
 
 
 def _absent(index: int) -> RecordAbsent:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from exchange.access import Allowed, Permitted, bearer
 from exchange.audit.errors import CheckpointRefused
+from exchange.audit.search import Question
+from exchange.audit.service import Entry
 from exchange.audit.tiles import WIDTH
 from exchange.audit.witness import MOST_BYTES
 from exchange.http import HubOf, problems
@@ -36,6 +39,13 @@ _WITNESS_REFUSALS: Final = {
 _MOST: Final = (1 << 53) - 1
 
 
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Part = Annotated[str | None, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class EntryOut(BaseModel):
     """One record and where it stands."""
 
@@ -49,6 +59,39 @@ class EntriesOut(BaseModel):
 
     records: list[EntryOut]
     next: int | None
+
+
+class SearchHolderIn(_In):
+    """Whose records: the holder's id type (GA/T 517 number, or a local type) and id."""
+
+    id_type: Annotated[str, Field(min_length=1, max_length=40, examples=["001"])]
+    id: Annotated[str, Field(min_length=1, max_length=100, examples=["91440101191193940U"])]
+
+
+class SearchIn(_In):
+    """What is looked for; a part left out asks for nothing."""
+
+    kind: Part = None
+    department: Part = None
+    system: Part = None
+    operator: Annotated[Part, Field(description="the operator's account")] = None
+    case: Part = None
+    item: Part = None
+    lookup: UUID | None = None
+    holder: SearchHolderIn | None = None
+    since: Annotated[AwareDatetime | None, Field(description="from this time on")] = None
+    until: Annotated[AwareDatetime | None, Field(description="before this time")] = None
+    before: Annotated[int | None, Field(ge=0, le=_MOST, description="of a lower index")] = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+    def question(self) -> Question:
+        """As the service asks it."""
+        parts = self.model_dump(exclude={"holder", "lookup"})
+        return Question(
+            **parts,
+            lookup=str(self.lookup) if self.lookup is not None else None,
+            holder=(self.holder.id_type, self.holder.id) if self.holder is not None else None,
+        )
 
 
 class ConsistencyOut(BaseModel):
@@ -115,6 +158,10 @@ def read_records(
 ) -> EntriesOut:
     """Records in order, for auditors. The reading stands in the log too."""
     entries = hub.audit.records(permitted, after=after, limit=limit, kind=kind, case=case)
+    return _page(entries, limit)
+
+
+def _page(entries: list[Entry], limit: int) -> EntriesOut:
     return EntriesOut(
         records=[
             EntryOut(
@@ -126,6 +173,21 @@ def read_records(
         ],
         next=entries[-1].index if len(entries) == limit else None,
     )
+
+
+@router.post("/search", summary="Search the log 检索日志", responses=problems(400, 401, 403, 503))
+def search(
+    hub: HubOf,
+    permitted: Annotated[Permitted, Depends(Allowed("read-audit", resource=lambda _: None))],
+    asked: SearchIn,
+) -> EntriesOut:
+    """Records that fit every part given, the newest first, for auditors.
+
+    A holder's id comes in the body and leaves no trace but its HMAC. The search stands in the
+    log too. ``next`` is the ``before`` of the next page.
+    """
+    entries = hub.audit.search(permitted, asked.question())
+    return _page(entries, asked.limit)
 
 
 @published.get(

@@ -15,7 +15,7 @@ import httpx
 import structlog
 
 from exchange.audit.errors import NoteRefused, RecordAbsent
-from exchange.audit.log import consistency, get_head
+from exchange.audit.log import consistency, get_head, receipt_for
 from exchange.audit.merkle import Proof
 from exchange.audit.notes import NoteVerifier, open_checkpoint, parse_size, split_note
 from exchange.audit.stored import Cursor
@@ -49,6 +49,15 @@ def find_cosigned(cursor: Cursor) -> Cosigned | None:
     )
     row = cursor.fetchone()
     return Cosigned(row[0], row[1], row[2]) if row else None
+
+
+def well_witnessed_receipt(cursor: Cursor, index: int) -> str:
+    """A receipt under the newest checkpoint that enough witnesses cosigned, if it covers the
+    record; else under the newest. Raises as `receipt_for`."""
+    cosigned = find_cosigned(cursor)
+    if cosigned is not None and index < cosigned.size:
+        return receipt_for(cursor, index, cosigned.checkpoint)
+    return receipt_for(cursor, index)
 
 
 class WitnessGate:

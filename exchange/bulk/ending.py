@@ -1,7 +1,7 @@
 """Ending certificates by list: 撤销, 注销 or 吊销, each with its own reason and legal ground.
 
 Each row is an act of its own through the certificates room, signed, logged and refused as any
-other. A worker that comes back knows an act of this job by its event.
+other, and each is a request with a name of its own: a worker that comes back repeats none.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from exchange.bulk.records import REFUSED, Job, Part, Refusal, Step
 from exchange.bulk.rows import Row, columns_of, read_rows
 from exchange.bulk.surveys import Survey, at_hand, content_of, survey
 from exchange.certificates.service import Certificates
+from exchange.certificates.transitions import REASONS, REVOCATIONS
 from exchange.errors import BadRequest, Conflict, Fault, NotFound
 
 CHUNK: Final = 200
-STATES: Final = ("03", "04", "07")
+STATES: Final = tuple(REVOCATIONS)
 _NEEDED: Final = ("identifier", "reason", "legal_ground")
-_MEMBERS: Final = frozenset({*_NEEDED, "state"})
+_MEMBERS: Final = frozenset({*_NEEDED, "state", "reason_code"})
 _LONGEST: Final = 300
 
 
@@ -96,41 +97,28 @@ class EndingRun:
             return [_refusal(row, "identifier", "stated-twice", *_twice(earlier[0]))]
         state = row.values.get("state") or self._job.parameters.get("state")
         if state not in STATES:
-            return [_refusal(row, "state", "state", "须为 03、04 或 07", "must be 03, 04 or 07")]
-        reason, ground = row.values["reason"].strip(), row.values["legal_ground"].strip()
+            return [
+                _refusal(row, "state", "state", "须为 03、04、05 或 07", "must be 03, 04, 05 or 07")
+            ]
         try:
             identifier = CertificateIdentifier.parse(row.values["identifier"].strip())
             self._certificates.revoke(
-                self._permitted, identifier, state=state, reason=reason, legal_ground=ground
+                self._permitted,
+                identifier,
+                state=state,
+                reason=row.values["reason"].strip(),
+                legal_ground=row.values["legal_ground"].strip(),
+                reason_code=row.values.get("reason_code") or "other",
+                # The same row again, after a worker was killed, is the same request.
+                request=f"bulk {self._job.id} {row.number}",
             )
-        except Conflict as error:
-            if self._ended_already(identifier, state, reason, ground):
-                return []
-            return [_refusal(row, None, error.code, error.zh, error.en)]
-        except NotFound as error:
-            return [_refusal(row, "identifier", error.code, error.zh, error.en)]
         except BadRequest as error:
             return _of_faults(row, error)
+        except (Conflict, NotFound) as error:
+            return [_refusal(row, "identifier", error.code, error.zh, error.en)]
         except CertstoreError as error:
             return [_refusal(row, error.field, error.code, error.zh, error.en)]
         return []
-
-    def _ended_already(
-        self, identifier: CertificateIdentifier, state: str, reason: str, ground: str
-    ) -> bool:
-        """Whether a worker that was killed had done this row: its progress was not written yet."""
-        try:
-            events = self._certificates.get(self._permitted, identifier).events
-        except NotFound:
-            return False
-        last, since = events[-1] if events else None, self._job.started_at
-        return (
-            last is not None
-            and since is not None
-            and last.recorded_at >= since
-            and last.recorded_by == self._permitted.caller.subject
-            and (last.state, last.reason, last.legal_ground) == (state, reason, ground)
-        )
 
 
 def _check_columns(columns: Sequence[str]) -> None:
@@ -156,6 +144,9 @@ def _faults(row: Row) -> list[Refusal]:
         if not isinstance(value, str) or not 0 < len(value.strip()) <= _LONGEST:
             zh, en = f"须为 1 至 {_LONGEST} 个字符的文本", f"must be a text of 1 to {_LONGEST}"
             faults.append(_refusal(row, name, "text", zh, en))
+    if (row.values.get("reason_code") or "other") not in REASONS:
+        zh, en = "未知的原因代码", "no reason has this code"
+        faults.append(_refusal(row, "reason_code", "reason-code", zh, en))
     return faults
 
 

@@ -154,6 +154,7 @@ class ImportingRun:
         uri, index = listed.get("uri"), listed.get("idx")
         return Imported(
             digest=hashlib.sha256(credential).digest(),
+            jws_digest=hashlib.sha256(credential.partition(b"~")[0]).digest(),
             identifier=verdict.identifier,
             sound=verdict.identifier_sound,
             issuer=str(claims["iss"]),
@@ -193,7 +194,9 @@ def credential_of(line: bytes) -> bytes:
 
 def _check(verdict: Verdict) -> None:
     """Raise for what does not hold: the signature, the issuer. Dates and state are not judged."""
-    for part in (verdict.integrity, verdict.issuer):
+    # Where the signature was not checked, the issuer's part says why.
+    first, then = verdict.integrity, verdict.issuer
+    for part in (then, first) if first.outcome == "unknown" else (first, then):
         if part.outcome != "valid":
             raise CertstoreError(part.code, part.zh, part.en)
     text = str(verdict.claims)

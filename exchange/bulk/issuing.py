@@ -68,12 +68,18 @@ class IssuingFromFile:
 
 @dataclass(slots=True)
 class _Waiting:
-    """A row that was read and whose chunk is not finished yet; without refusals it was issued."""
+    """A row that was read and whose chunk is not finished yet. Unless it has refusals, or only
+    ``repeats`` an earlier row, it was handed on to be issued."""
 
     row: int
     end: int
     content: bytes
     refusals: tuple[Refusal, ...] = ()
+    repeats: bool = False
+
+    @property
+    def issued(self) -> bool:
+        return not self.refusals and not self.repeats
 
 
 @dataclass(slots=True)
@@ -88,7 +94,7 @@ class IssuingRun:
     _survey: Survey
     _signing: Signing
     _waiting: deque[_Waiting] = field(default_factory=deque)
-    _refused: int = 0
+    _backlog: int = 0
     _over: bool = False
 
     @property
@@ -116,7 +122,7 @@ class IssuingRun:
                 last = self._waiting[-1]
                 yield self._step(list(self._waiting), Counts())
                 self._waiting.clear()
-                self._refused = 0
+                self._backlog = 0
                 number, offset = last.row, last.end
             elif not self._over:
                 raise AssertionError("reading stopped for a backlog that is not there")
@@ -128,21 +134,26 @@ class IssuingRun:
         for row in read_rows(self._file, form, number=number, offset=offset):
             found = self._judged(row)
             if isinstance(found, Issuable):
-                self._refused = 0
+                self._backlog = 0
                 content = bytes.fromhex(found.source_hash)
                 self._waiting.append(_Waiting(row.number, row.end, content))
                 yield found
             else:
-                self._refused += 1
+                self._backlog += 1
                 content = b"%d" % row.number
-                self._waiting.append(_Waiting(row.number, row.end, content, tuple(found)))
-                if self._refused >= MOST_BACKLOG:
+                self._waiting.append(
+                    _Waiting(row.number, row.end, content, tuple(found), repeats=not found)
+                )
+                if self._backlog >= MOST_BACKLOG:
                     return
         self._over = True
 
     def _judged(self, row: Row) -> Issuable | list[Refusal]:
+        """What the row states, or why it is refused; no reason where it repeats an earlier one."""
         earlier = self._survey.earlier(row)
-        if earlier is not None and content_of(row) != earlier[1]:
+        if earlier is not None:
+            if content_of(row) == earlier[1]:
+                return []
             return [Refusal(row.number, "valid_from", "stated-twice", *_twice(earlier[0]))]
         return self._stating.read(row)
 
@@ -150,9 +161,9 @@ class IssuingRun:
         """The rows of the chunk that has just been finished, with the refused ones among them."""
         left = counts.issued + counts.revised + counts.unchanged + counts.faulty
         rows: list[_Waiting] = []
-        while self._waiting and (left or self._waiting[0].refusals):
+        while self._waiting and (left or not self._waiting[0].issued):
             row = self._waiting.popleft()
-            left -= not row.refusals
+            left -= row.issued
             rows.append(row)
         return rows
 
@@ -162,15 +173,15 @@ class IssuingRun:
             Refusal(fault.row_number, fault.column, fault.rule, fault.zh, fault.en)
             for fault in counts.faults
         ]
-        read = sum(1 for row in rows if row.refusals)
+        refused = sum(1 for row in rows if row.refusals)
         return Step(
             cursor={"row": rows[-1].row, "offset": rows[-1].end},
             rows=len(rows),
             counts={
                 "issued": counts.issued,
                 "revised": counts.revised,
-                "unchanged": counts.unchanged,
-                REFUSED: counts.faulty + read,
+                "unchanged": counts.unchanged + sum(row.repeats for row in rows),
+                REFUSED: counts.faulty + refused,
             },
             digest=hashlib.sha256(b"".join(row.content for row in rows)).digest(),
             refusals=refusals,

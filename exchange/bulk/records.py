@@ -161,9 +161,13 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A certificate issued elsewhere. ``sound`` says whether its printed check digit agrees."""
+    """A certificate issued elsewhere. ``sound`` says whether its printed check digit agrees.
+
+    ``digest`` is SHA-256 of the whole credential, ``jws_digest`` of the part its issuer signed.
+    """
 
     digest: bytes
+    jws_digest: bytes
     identifier: str
     sound: bool
     issuer: str

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
 from typing import Annotated, Literal
 from uuid import UUID
 
-import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from exchange.access import Allowed, Permitted
-from exchange.bulk.records import Refusal
+from exchange.bulk.reports import csv_lines, json_lines
 from exchange.bulk.schemas import (
     BulkFileOut,
     BulkIn,
@@ -27,11 +23,11 @@ from exchange.bulk.schemas import (
 )
 from exchange.bulk.uploads import received
 from exchange.http import HubOf, problems
+from exchange.wellformed import BULK_FILES
 
 router = APIRouter(tags=["bulk"])
 
 Reads = Annotated[Permitted, Depends(Allowed("read-certificate"))]
-FILES = "/v1/bulk/files"
 _UPLOAD = {
     "requestBody": {
         "required": True,
@@ -52,7 +48,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.post(
-    FILES,
+    BULK_FILES,
     status_code=201,
     summary="Hand a file of rows over 提交批量文件",
     openapi_extra=_UPLOAD,
@@ -149,8 +145,8 @@ def read_report(
         "Cache-Control": "no-store",
     }
     if form == "csv":
-        return StreamingResponse(_csv(refusals), media_type="text/csv", headers=headers)
-    lines = (_line(refusal) for refusal in refusals)
+        return StreamingResponse(csv_lines(refusals), media_type="text/csv", headers=headers)
+    lines = json_lines(refusals)
     return StreamingResponse(lines, media_type="application/jsonl", headers=headers)
 
 
@@ -212,29 +208,3 @@ def search_imported(hub: HubOf, permitted: Reads, body: ImportedSearchIn) -> Imp
     apart and found with `flagged` only. Lookups do not show imported certificates."""
     found = hub.bulk.imported(permitted, body.holder.id_type, body.holder.id, flagged=body.flagged)
     return ImportedListOut(certificates=[ImportedOut.of(each) for each in found])
-
-
-def _csv(refusals: Iterator[Refusal]) -> Iterator[str]:
-    yield _row(("row", "field", "rule", "zh", "en"))
-    for each in refusals:
-        yield _row((str(each.row_number), each.field or "", each.rule, each.zh, each.en))
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    line = io.StringIO()
-    # A spreadsheet takes a cell that begins so for a formula.
-    csv.writer(line).writerow([f"'{c}" if c[:1] in "=+-@\t" and c else c for c in cells])
-    return line.getvalue()
-
-
-def _line(refusal: Refusal) -> bytes:
-    return orjson.dumps(
-        {
-            "row": refusal.row_number,
-            "field": refusal.field,
-            "rule": refusal.rule,
-            "zh": refusal.zh,
-            "en": refusal.en,
-        },
-        option=orjson.OPT_APPEND_NEWLINE,
-    )

@@ -180,6 +180,9 @@ class Running:
                         connection, "", f"yici bulk {job.department} {job.type_key}"
                     )
             finally:
+                # Let go before whoever waits is woken; a session that ends is noticed later.
+                with contextlib.suppress(sa.exc.DBAPIError):
+                    connection.execute(sa.text("SELECT pg_advisory_unlock_all()"))
                 connection.invalidate()
 
     def _started(self, job: Job, total: int) -> Job:

@@ -59,7 +59,7 @@ class BulkIn(BaseModel):
     type: TypeKey | None = None
     file: Sha256 | None = None
     format: Literal["jsonl", "csv"] | None = None
-    state: Literal["03", "04", "07"] | None = None
+    state: Literal["03", "04", "05", "07"] | None = None
     key: Annotated[str | None, Field(min_length=1, max_length=200)] = None
 
     def wanted(self) -> Wanted:

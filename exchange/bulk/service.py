@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from typing import Any, BinaryIO, Final
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from certstore.holders import holder_key
 from certstore.objects import ObjectStore
 from exchange.access import Access, Permitted
-from exchange.audit.records import prepare
+from exchange.audit.records import PreparedRecord, prepare
 from exchange.bulk import repository
 from exchange.bulk.records import (
     ACTS,
@@ -131,56 +134,30 @@ class Bulk:
             permitted.caller, ACTS[wanted.kind], resource_department=permitted.department
         )
         self._check(wanted)
-        caller, job = permitted.caller, self._clock.new_id()
+        job = self._clock.new_id()
         with self._work.begin() as work:
-            if wanted.file is not None and (
-                repository.find_file(work.connection, permitted.department, wanted.file) is None
-            ):
-                raise NotFound(
-                    "没有该文件,请先提交到 /v1/bulk/files。",
-                    "There is no such file: send it to /v1/bulk/files first.",
-                )
-            waiting = repository.unfinished(work.connection, permitted.department)
-            if len(waiting) >= MOST_WAITING:
-                raise Conflict(
-                    "本部门未完成的批量任务过多。",
-                    "Too many bulk jobs of the department are not finished.",
-                )
+            self._admit(work.connection, permitted, wanted)
             repository.add_job(
-                work.connection,
-                {
-                    "id": job,
-                    "department": permitted.department,
-                    "kind": wanted.kind,
-                    "type_key": wanted.type_key,
-                    "file": wanted.file,
-                    "parameters": _parameters(wanted),
-                    "requested_by": caller.subject,
-                    "requester_kind": caller.kind,
-                    "requester_key": caller.key,
-                    "scopes": sorted(caller.scopes),
-                    "requested_at": work.now,
-                },
+                work.connection, _row_of(job, permitted, wanted, requested_at=work.now)
             )
             defer(work.connection, TASK, {"job": str(job)})
-            work.record(
-                prepare(
-                    "bulk-requested",
-                    work.now,
-                    act=f"bulk-{wanted.kind}",
-                    batch=str(job),
-                    department=permitted.department,
-                    system=_system(permitted),
-                    key=caller.key,
-                    type=wanted.type_key,
-                    request=wanted.file,
-                    policy=permitted.decision.policy_set,
-                    rules=permitted.decision.rules,
-                    outcome="pending",
-                )
-            )
+            work.record(_of_request(job, permitted, wanted, work.now))
             work.commit()
         return self.get(permitted, job)
+
+    def _admit(self, connection: sa.Connection, permitted: Permitted, wanted: Wanted) -> None:
+        if wanted.file is not None and (
+            repository.find_file(connection, permitted.department, wanted.file) is None
+        ):
+            raise NotFound(
+                "没有该文件,请先提交到 /v1/bulk/files。",
+                "There is no such file: send it to /v1/bulk/files first.",
+            )
+        if len(repository.unfinished(connection, permitted.department)) >= MOST_WAITING:
+            raise Conflict(
+                "本部门未完成的批量任务过多。",
+                "Too many bulk jobs of the department are not finished.",
+            )
 
     def _check(self, wanted: Wanted) -> None:
         faults = []
@@ -329,6 +306,42 @@ def _parameters(wanted: Wanted) -> dict[str, Any]:
     given = {"format": wanted.form, "state": wanted.state, "key": wanted.key}
     taken = {ISSUE: ("format",), END: ("format", "state"), RESIGN: ("key",), EXPORT: (), IMPORT: ()}
     return {name: given[name] for name in taken[wanted.kind] if given[name] is not None}
+
+
+def _row_of(
+    job: UUID, permitted: Permitted, wanted: Wanted, *, requested_at: datetime
+) -> dict[str, Any]:
+    caller = permitted.caller
+    return {
+        "id": job,
+        "department": permitted.department,
+        "kind": wanted.kind,
+        "type_key": wanted.type_key,
+        "file": wanted.file,
+        "parameters": _parameters(wanted),
+        "requested_by": caller.subject,
+        "requester_kind": caller.kind,
+        "requester_key": caller.key,
+        "scopes": sorted(caller.scopes),
+        "requested_at": requested_at,
+    }
+
+
+def _of_request(job: UUID, permitted: Permitted, wanted: Wanted, now: datetime) -> PreparedRecord:
+    return prepare(
+        "bulk-requested",
+        now,
+        act=f"bulk-{wanted.kind}",
+        batch=str(job),
+        department=permitted.department,
+        system=_system(permitted),
+        key=permitted.caller.key,
+        type=wanted.type_key,
+        request=wanted.file,
+        policy=permitted.decision.policy_set,
+        rules=permitted.decision.rules,
+        outcome="pending",
+    )
 
 
 def _system(permitted: Permitted) -> str | None:

@@ -101,6 +101,7 @@ imported_certificates = sa.Table(
     metadata,
     sa.Column("department", sa.Text, primary_key=True),
     sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("jws_digest", sa.LargeBinary, nullable=False),
     sa.Column("identifier", sa.Text, nullable=False),
     sa.Column("sound", sa.Boolean, nullable=False),
     sa.Column("issuer", sa.Text, nullable=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -64,7 +64,7 @@ def given_otherwise() -> Conflict:
 
 
 def check_released(
-    connection: sa.Connection, case: Case, certificate_type: str, lookup: UUID, today: date
+    connection: sa.Connection, case: Case, certificate_type: str, lookup: UUID, now: datetime
 ) -> None:
     """Raise NotFound unless a lookup released this type to the department for this very case,
     Conflict where the certificate is not in force any more."""
@@ -81,7 +81,7 @@ def check_released(
             "没有为本办件向本部门提供过该证照的查验。",
             "No such lookup of this certificate type was released to the department for this case.",
         )
-    if not repository.types_in_force(connection, case.holder_key, [certificate_type], today):
+    if not repository.types_in_force(connection, case.holder_key, [certificate_type], now):
         raise Conflict(
             "该证照现已失效,不能作为材料。",
             "The certificate is not in force any more; it cannot serve as a material.",

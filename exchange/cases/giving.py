@@ -86,9 +86,7 @@ class Giving:
                 raise BadRequest(
                     "该材料不能以证照提供。", "No certificate satisfies this material."
                 )
-            check_released(
-                work.connection, place.case, way.certificate_type, lookup, work.now.date()
-            )
+            check_released(work.connection, place.case, way.certificate_type, lookup, work.now)
             self._give(
                 work, permitted, place, Given(material, "certificate", lookup, None, work.now)
             )

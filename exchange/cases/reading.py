@@ -73,7 +73,7 @@ def case_files(
     given = repository.given(connection, [case.id for case in cases])
     asked = authorizations.of_cases(connection, [case.id for case in cases])
     types = repository.types_in_force(
-        connection, holder_key, _named(way.certificate_type for way in ways), now.date()
+        connection, holder_key, _named(way.certificate_type for way in ways), now
     )
     documents = repository.newest_documents(
         connection, holder_key, _named(way.material_kind for way in ways)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,28 +14,20 @@ from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from exchange.audit.tables import audit_records
 from exchange.cases.records import Case, Document, Given, Saving
 from exchange.cases.tables import case_materials, cases, materials
+from exchange.certificates.in_force import EVENTS, is_valid, takes_part
 from exchange.items.definitions import Item
 from exchange.items.tables import items
 
-# The newest version of each of the holder's certificates counts, in the state of its last event.
-_IN_FORCE = sa.text(
-    """
-    SELECT DISTINCT c.type_key FROM (
-        SELECT DISTINCT ON (issuer, type_code, serial)
-            issuer, type_code, serial, type_key, valid_from, valid_until
-        FROM certificates
-        WHERE holder_key = :holder_key AND type_key = ANY (:types)
+# Of each of the holder's certificates the version that counts; its state is worked out from its
+# events.
+_HELD = sa.text(
+    f"""
+    SELECT c.type_key, c.version, c.valid_from, c.valid_until, e.events FROM (
+        SELECT DISTINCT ON (issuer, type_code, serial) * FROM certificates
+        WHERE holder_key = :holder_key AND type_key = ANY (:types) AND {takes_part(":now")}
         ORDER BY issuer, type_code, serial, version DESC
-    ) c
-    LEFT JOIN LATERAL (
-        SELECT state FROM certificate_events
-        WHERE issuer = c.issuer AND type_code = c.type_code AND serial = c.serial
-        ORDER BY sequence DESC LIMIT 1
-    ) e ON true
-    WHERE coalesce(e.state, '01') = '01'
-        AND (c.valid_from IS NULL OR c.valid_from <= :today)
-        AND (c.valid_until IS NULL OR c.valid_until >= :today)
-    """
+    ) c {EVENTS}
+    """  # noqa: S608  # constants alone
 )
 
 
@@ -166,13 +158,15 @@ def documents_of_holder(
 
 
 def types_in_force(
-    connection: sa.Connection, holder_key: bytes, types: Collection[str], today: date
+    connection: sa.Connection, holder_key: bytes, types: Collection[str], now: datetime
 ) -> frozenset[str]:
     """Those of these certificate types of which the holder has a certificate in force."""
-    rows = connection.execute(
-        _IN_FORCE, {"holder_key": holder_key, "types": sorted(types), "today": today}
+    rows = connection.execute(_HELD, {"holder_key": holder_key, "types": sorted(types), "now": now})
+    return frozenset(
+        row.type_key
+        for row in rows
+        if is_valid(row.events, row.version, now, row.valid_from, row.valid_until)
     )
-    return frozenset(row.type_key for row in rows)
 
 
 def find_lookup_record(connection: sa.Connection, lookup: UUID, *, holder_key: bytes) -> Any:

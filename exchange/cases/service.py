@@ -161,10 +161,7 @@ def _get_item(snapshot: Snapshot, code: str) -> Item:
 
 
 def _check_holder(snapshot: Snapshot, id_type: str, holder_id: str) -> None:
-    kinds = dict(STANDARD)
-    for certificate_type in snapshot.types.values():
-        kinds.update(certificate_type.holder_ids)
-    kind = kinds.get(id_type)
+    kind = (dict(STANDARD) | snapshot.holder_ids).get(id_type)
     if kind is None:
         fault = Fault("/holder/id_type", "未知的证件类型", "an unknown kind of id")
     elif not kind.may_be(holder_id):

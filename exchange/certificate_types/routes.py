@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Response
 
-from certstore.type_metadata import metadata_bytes
 from exchange.access import Allowed, Permitted
 from exchange.certificate_types.schemas import (
     DefinitionIn,
@@ -127,5 +126,5 @@ def read_schema(hub: HubOf, key: Key, version: Version) -> Response:
 )
 def read_metadata(hub: HubOf, key: Key, version: Version) -> Response:
     """The Type Metadata of the `vct` `urn:yici:certificate:KEY:VERSION`: names and claims."""
-    kind = hub.certificate_types.get(key, version).published.kind
-    return Response(metadata_bytes(kind), media_type="application/json", headers=FOR_EVER)
+    published = hub.certificate_types.get(key, version).published
+    return Response(published.metadata, media_type="application/json", headers=FOR_EVER)

@@ -38,7 +38,7 @@ from exchange.certificates.transitions import (
 from exchange.certificates.trusting import Keys
 from exchange.clock import Clock
 from exchange.errors import Conflict, NotFound
-from exchange.unit_of_work import UnitOfWork, Work
+from exchange.unit_of_work import UnitOfWork
 
 ATTEMPTS: Final = 5
 
@@ -180,9 +180,9 @@ class Acts:
         events: Sequence[Event],
         deed: Deed,
         request: str,
-        add: Callable[[Work[Any, Any]], None] | None = None,
+        brought: Certificate | None = None,
     ) -> None:
-        """Write what was signed, in one unit of work with its records; ``add`` writes more.
+        """Write what was signed, in one unit of work with its records.
 
         Raises:
             Overtaken: the certificate is not any more as it was read.
@@ -200,13 +200,14 @@ class Acts:
                 repository.lock_status_lists(work.connection, key[0], numbers)
                 if not _is_as_read(work.connection, found):
                     raise Overtaken
-                if add is not None:
-                    add(work)
+                if brought is not None:
+                    repository.add_certificate(work.connection, brought)
+                    repository.finish_batch(work.connection, brought.batch, work.now)
                 for event in events:
                     repository.add_event(work.connection, key, event)
                 repository.add_status_changes(work.connection, key[0], deed.changes, work.now)
                 for event in events:
-                    work.record(record_of(permitted, found.versions, event, work.now))
+                    work.record(record_of(permitted, found.versions[-1], event, brought, work.now))
                 work.commit()
         except IntegrityError:
             raise Overtaken from None
@@ -236,13 +237,19 @@ def changed_meanwhile() -> Conflict:
 
 
 def record_of(
-    permitted: Permitted, versions: Sequence[Certificate], event: Event, now: datetime
+    permitted: Permitted,
+    known: Certificate,
+    event: Event,
+    brought: Certificate | None,
+    now: datetime,
 ) -> PreparedRecord:
     """The log's record of one event: its statement by digest, never the officer's words, which
     may name persons and stand with the certificate."""
-    newest = versions[-1]
-    identifier = CertificateIdentifier(newest.type_code, newest.issuer, newest.serial, event.version)
+    identifier = CertificateIdentifier(known.type_code, known.issuer, known.serial, event.version)
     assert event.statement is not None  # noqa: S101  # every act is signed
+    issued: dict[str, Any] = {}
+    if brought is not None and event.version == brought.version and event.operation in ISSUING:
+        issued = {"batch": str(brought.batch), "count": 1}
     return prepare(
         KINDS[event.operation],
         now,
@@ -250,14 +257,15 @@ def record_of(
         department=permitted.department,
         system=permitted.caller.subject,
         key=permitted.caller.key,
-        holder=newest.holder_key,
-        type=newest.type_key,
+        holder=known.holder_key,
+        type=known.type_key,
         certificates=[str(identifier)],
         policy=permitted.decision.policy_set,
         rules=permitted.decision.rules,
         reason=f"state-{event.state}",
         result=link(event.statement),
         outcome="done" if event.effective_at <= now else "pending",
+        **issued,
     )
 
 
@@ -278,6 +286,8 @@ def _is_as_read(connection: sa.Connection, found: Found) -> bool:
     key = found.key
     versions = repository.versions(connection, *key)
     events = repository.events(connection, *key)
+    if not found.history:
+        return not versions  # nothing was there, and nothing may be
     newest = events[-1].sequence if events else 0
     return len(versions) == len(found.versions) and newest == found.history[-1].sequence
 

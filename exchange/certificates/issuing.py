@@ -23,8 +23,10 @@ import sqlalchemy as sa
 from psycopg2.errors import DeadlockDetected, UniqueViolation
 
 from certstore.errors import CertstoreError
+from certstore.history import BY_REGISTER
 from certstore.holders import Holder, holder_key
 from certstore.identifiers import CertificateIdentifier
+from certstore.life_cycle import ISSUE
 from certstore.status import INVALID, State
 from certstore.types import CertificateType
 from exchange.audit.records import PreparedRecord, prepare
@@ -32,7 +34,7 @@ from exchange.certificates import copying, repository
 from exchange.certificates.chunks import Chunk, SignedChunk, Stated, ToSign
 from exchange.certificates.copying import OPERATION_OF, Change
 from exchange.certificates.places import Places
-from exchange.certificates.planning import ISSUED, Plan, Planned, make_plan
+from exchange.certificates.planning import Plan, Planned, make_plan
 from exchange.certificates.records import Counts, Issuable, Slot, beginning_of, civil_day
 from exchange.certificates.signing import Signing
 from exchange.certificates.slots import StatusSlots
@@ -57,7 +59,7 @@ class _Order:
 
     @property
     def recorded_by(self) -> str:
-        return f"{repository.BY_REGISTER}{self.pull or '-'}"
+        return f"{BY_REGISTER}{self.pull or '-'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +196,12 @@ class Issuing:
             row.source_key,
             row.source_hash,
         )
-        if planned.operation == ISSUED and planned.state == State.VALID.code:
+        if planned.operation == ISSUE and planned.state == State.VALID.code:
             return first
         begins = planned.effective_at
         return first._replace(
             operation=planned.operation,
-            sequence=planned.events + (planned.operation != ISSUED),
+            sequence=planned.events + (planned.operation != ISSUE),
             effective_at=begins,
             to_come=begins is not None and begins > now,
             previous=links.get(row.serial),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from certstore.history import BY_REGISTER
 from certstore.life_cycle import ISSUE, timeline
 from certstore.status import State
 from exchange.certificates.copying import Change
+from exchange.certificates.in_force import EVER
 from exchange.certificates.planning import History, Standing
 from exchange.certificates.records import Certificate, Event, Slot
 from exchange.certificates.tables import (
@@ -166,10 +167,7 @@ def _history(standing: list[Standing], happened: list[Event] | None, now: dateti
         return History(tuple(standing))
     events = {each.sequence: each for each in happened}
     if not any(each.version == 1 and each.sequence == 0 for each in happened):
-        begin = min(each.effective_at for each in happened)
-        events[0] = Event(
-            0, 1, ISSUE, State.VALID.code, begin, "", None, begin, BY_REGISTER
-        )  # only its order counts here
+        events[0] = Event(0, 1, ISSUE, State.VALID.code, EVER, "", None, EVER, BY_REGISTER)
     life = timeline(events.values(), {})
     period = life.stated_at(now)
     planned = [each for each in life.periods if each.since > now]
@@ -190,14 +188,14 @@ def last_links(
     if not serials:
         return {}
     rows = connection.execute(_LAST_LINKS, {"key": [issuer, type_code], "serials": list(serials)})
-    return {serial: digest for serial, digest in rows}
+    return {row.serial: row.link for row in rows}
 
 
 # The statement of an event that has none of its own is the credential of the version it brought.
 _LAST_LINKS = sa.text(
     """
     SELECT wanted.serial, encode(sha256(convert_to(
-        coalesce(e.statement, split_part(c.credential, '~', 1)), 'UTF8')), 'hex')
+        coalesce(e.statement, split_part(c.credential, '~', 1)), 'UTF8')), 'hex') AS link
     FROM unnest(CAST(:serials AS text[])) AS wanted (serial)
     LEFT JOIN LATERAL (
         SELECT version, statement FROM certificate_events
@@ -236,6 +234,16 @@ def finish_batch(connection: sa.Connection, batch: UUID, now: datetime) -> None:
     connection.execute(
         sa.update(issue_batches).where(issue_batches.c.id == batch).values(done_at=now)
     )
+
+
+def add_certificate(connection: sa.Connection, certificate: Certificate) -> None:
+    """Add one version."""
+    values = {
+        each.name: getattr(certificate, each.name) for each in fields(certificate)
+        if each.name != "slot"
+    }  # fmt: skip
+    values |= {"status_list": certificate.slot.number, "status_index": certificate.slot.index}
+    connection.execute(sa.insert(certificates).values(**values))
 
 
 def add_event(connection: sa.Connection, key: tuple[str, str, str], event: Event) -> None:
@@ -298,7 +306,7 @@ def planned_changes(
         )
         .distinct()
     )
-    found = [(Slot(row.number, row.index), row.effective_at) for row in rows]
+    found = [(Slot(number, index), at) for number, index, at in rows]
     return [(slot, at) for slot, at in found if slot in slots]
 
 

@@ -7,37 +7,45 @@ answer was lost or a process died, comes to the same certificate.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any
 
-import sqlalchemy as sa
-
-from certstore.errors import CertstoreError, FaultsError
-from certstore.holders import Holder, holder_key
+from certstore.holders import Holder
 from certstore.identifiers import CertificateIdentifier
 from certstore.issue import CertificateDraft, sign_certificate
-from certstore.life_cycle import ISSUE, RENEW, TRANSFER_IN, ImpossibleTransition
-from certstore.status import INVALID, SUSPENDED, VALID, State
+from certstore.status import State
 from certstore.types import CertificateType, Title
 from exchange.access import Access, Permitted
-from exchange.audit.records import prepare
 from exchange.certificates import repository, requests
 from exchange.certificates.acts import ATTEMPTS, Acts, Found, Overtaken, changed_meanwhile, read
-from exchange.certificates.copying import Change
-from exchange.certificates.drafts import CertificateIn, fault_of, faults_of_fields, serial_of
+from exchange.certificates.drafts import (
+    Draft,
+    certificate_of_draft,
+    check_draft,
+    check_revision,
+    first_deed,
+    next_deed,
+    serial_of,
+)
 from exchange.certificates.places import Places
-from exchange.certificates.records import Certificate, Event, Slot, civil_day, life_of
+from exchange.certificates.records import Certificate, life_of
 from exchange.certificates.requests import Request
 from exchange.certificates.slots import StatusSlots
-from exchange.certificates.transitions import Deed, conflict_of, effective_at, plan_act
+from exchange.certificates.transitions import Deed
 from exchange.certificates.trusting import Keys
 from exchange.clock import Clock
-from exchange.errors import BadRequest, Conflict, Fault, NotFound
+from exchange.errors import Conflict, NotFound
 from exchange.unit_of_work import UnitOfWork, Work
 
-BY_SYSTEM: Final = "system:"
-"""How ``source_key`` begins of a version that no register stated."""
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who asks for what, of which type."""
+
+    permitted: Permitted
+    kind: CertificateType
+    wanted: Draft
+    digest: bytes
 
 
 class Singles:
@@ -59,11 +67,11 @@ class Singles:
         self._keys = keys
         self._places = places
         self._acts = acts
-        self._holder_hmac_key = holder_hmac_key
+        self._hmac_key = holder_hmac_key
         self._slots = StatusSlots(holder_hmac_key)
 
     def issue(
-        self, permitted: Permitted, type_key: str, serial: str | None, wanted: CertificateIn
+        self, permitted: Permitted, type_key: str, serial: str | None, wanted: Draft
     ) -> CertificateIdentifier:
         """Issue a certificate, or take one over that another body transferred here.
 
@@ -75,28 +83,29 @@ class Singles:
         kind = self._access.snapshot().types.get(type_key)
         if kind is None:
             raise NotFound("没有该证照类型。", "There is no such certificate type.")
-        now = self._clock.now()
-        self._check(permitted, kind, serial, wanted, now)
+        check_draft(kind, permitted.department, serial, wanted, self._clock.now())
         digest = requests.digest_of(type_key, serial, wanted.parts())
-        intended = self._intend_issue(permitted, kind, serial, wanted, digest)
+        asked = _Asked(permitted, kind, wanted, digest)
+        intended = self._intend_issue(asked, serial)
+        identifier = _identifier(intended, 1)
         if intended.done_at is not None:
-            return _identifier(intended, intended.version or 1)
-        certificate = self._certificate(permitted, kind, wanted, intended, 1)
-        deed = _first_deed(wanted, certificate, permitted.caller.subject)
-        certificate = self._sign(permitted, kind, certificate)
+            return identifier
+        certificate = self._signed(self._drafted(asked, intended, 1), kind)
+        deed = first_deed(wanted, certificate, permitted.caller.subject)
         signed = self._acts.sign(deed.events, None, {1: certificate})
+        found = Found((certificate,), ())
         try:
-            self._commit_issue(permitted, certificate, signed[0], deed, intended)
+            self._acts.commit(permitted, found, signed, deed, wanted.request, certificate)
         except Overtaken:
             raise _exists() from None
-        return _identifier(intended, 1)
+        return identifier
 
     def revise(
         self,
         permitted: Permitted,
         identifier: CertificateIdentifier,
         operation: str,
-        wanted: CertificateIn,
+        wanted: Draft,
     ) -> CertificateIdentifier:
         """Renew (延续) or change (变更) the version named: its next version is issued.
 
@@ -108,195 +117,138 @@ class Singles:
         if kind is None:
             raise NotFound("没有该证照。", "There is no such certificate.")
         digest = requests.digest_of(str(identifier), operation, wanted.parts())
+        asked = _Asked(permitted, kind, wanted, digest)
         for _ in range(ATTEMPTS):
-            found, intended = self._intend_revision(
-                permitted, kind, identifier, operation, wanted, digest
-            )
+            found, intended = self._intend_revision(asked, identifier, operation)
             if intended.done_at is not None:
                 return _identifier(intended, intended.version or 1)
-            version = found.versions[-1].version + 1
-            draft = self._certificate(permitted, kind, wanted, intended, version)
-            deed = _next_deed(permitted, identifier, operation, wanted, found, draft)
-            brought = self._sign(permitted, kind, draft)
-            signed = self._acts.sign(deed.events, found, {version: brought})
-
-            def add(work: Work[Any, Any], brought: Certificate = brought) -> None:
-                repository.add_certificate(work.connection, brought)
-                repository.finish_batch(work.connection, brought.batch, work.now)
-
+            draft, deed = self._planned(asked, found, intended, identifier, operation)
+            brought = self._signed(draft, kind)
+            signed = self._acts.sign(deed.events, found, {brought.version: brought})
             try:
-                self._acts.commit(permitted, found, signed, deed, wanted.request, add)
+                self._acts.commit(permitted, found, signed, deed, wanted.request, brought)
             except Overtaken:
                 continue
-            return _identifier(intended, self._done_version(permitted, wanted.request, version))
+            return self._outcome(permitted, wanted.request)
         raise changed_meanwhile()
 
-    def _check(
-        self,
-        permitted: Permitted,
-        kind: CertificateType,
-        serial: str | None,
-        wanted: CertificateIn,
-        now: datetime,
-    ) -> None:
-        """Name every fault of what was sent at once."""
-        faults = faults_of_fields(kind, permitted.department, wanted)
-        if serial is not None:
-            try:
-                CertificateIdentifier(kind.code, permitted.department, serial, 1)
-            except CertstoreError as error:
-                faults.append(Fault("/serial", error.zh, error.en))
-        on, today = wanted.effective_on, civil_day(now)
-        if on is not None and on < today and not wanted.legal_ground:
-            faults.append(
-                fault_of("legal_ground", "追溯生效须载明依据", "back-dating needs a legal ground")
-            )
-        if faults:
-            raise BadRequest(
-                "证照内容有误,请按 faults 逐项修正。",
-                "The certificate does not fit; mend each place named in faults.",
-                faults=tuple(faults),
-            )
-        effective_at(on, now)
-
-    def _intend_issue(
-        self,
-        permitted: Permitted,
-        kind: CertificateType,
-        serial: str | None,
-        wanted: CertificateIn,
-        digest: bytes,
-    ) -> Request:
-        department = permitted.department
+    def _intend_issue(self, asked: _Asked, serial: str | None) -> Request:
+        department, kind = asked.permitted.department, asked.kind
         with self._work.begin() as work:
-            known = requests.find_request(work.connection, department, wanted.request)
+            known = self._known(work, asked)
             if known is not None:
-                requests.check_same(known, permitted.act, digest)
                 return known
             batch = self._clock.new_id()
             chosen = serial or serial_of(batch)
             if repository.versions(work.connection, department, kind.code, chosen):
                 raise _exists()
-            if wanted.transferred_from is not None:
-                _check_transferred(work.connection, wanted.transferred_from, department, work.now)
+            origin = asked.wanted.transferred_from
+            if origin is not None:
+                self._check_transferred(work, origin, department)
             (slot,) = self._slots.allocate(work.connection, department, 1)
-            repository.add_batch(
-                work.connection, batch=batch, issuer=department, type_code=kind.code,
-                planned=1, pull=None, now=work.now,
-            )  # fmt: skip
-            intended = requests.intend(
-                work.connection,
-                Request(
-                    department, wanted.request, digest, permitted.act, permitted.caller.subject,
-                    work.now, department, kind.code, chosen, batch, slot,
-                ),
-            )  # fmt: skip
+            request = _request(asked, work, chosen)
+            intended = self._write_down(work, replace(request, batch=batch, slot=slot))
             work.commit()
         return intended
 
     def _intend_revision(
-        self,
-        permitted: Permitted,
-        kind: CertificateType,
-        identifier: CertificateIdentifier,
-        operation: str,
-        wanted: CertificateIn,
-        digest: bytes,
+        self, asked: _Asked, identifier: CertificateIdentifier, operation: str
     ) -> tuple[Found, Request]:
-        department = permitted.department
+        department = asked.permitted.department
         with self._work.begin() as work:
             found = read(work.connection, identifier)
-            known = requests.find_request(work.connection, department, wanted.request)
+            known = self._known(work, asked)
             if known is not None:
-                requests.check_same(known, permitted.act, digest)
                 return found, known
             acted = next(each for each in found.versions if each.version == identifier.version)
-            self._check_revision(permitted, kind, acted, operation, wanted, work.now)
-            batch = self._clock.new_id()
+            check_revision(asked.kind, acted, operation, asked.wanted, work.now)
             (slot,) = self._slots.allocate(work.connection, department, 1)
-            intended = Request(
-                department, wanted.request, digest, permitted.act, permitted.caller.subject,
-                work.now, department, kind.code, identifier.serial, batch, slot,
-            )  # fmt: skip
-            draft = self._certificate(
-                permitted, kind, wanted, intended, found.versions[-1].version + 1
-            )
-            _next_deed(permitted, identifier, operation, wanted, found, draft)
-            repository.add_batch(
-                work.connection, batch=batch, issuer=department, type_code=kind.code,
-                planned=1, pull=None, now=work.now,
-            )  # fmt: skip
-            intended = requests.intend(work.connection, intended)
+            request = _request(asked, work, identifier.serial)
+            request = replace(request, batch=self._clock.new_id(), slot=slot)
+            # Refused before anything is written down, where the state does not allow it.
+            self._planned(asked, found, request, identifier, operation)
+            intended = self._write_down(work, request)
             work.commit()
         return found, intended
 
-    def _check_revision(
-        self,
-        permitted: Permitted,
-        kind: CertificateType,
-        acted: Certificate,
-        operation: str,
-        wanted: CertificateIn,
-        now: datetime,
+    def _known(self, work: Work[Any, Any], asked: _Asked) -> Request | None:
+        department, name = asked.permitted.department, asked.wanted.request
+        known = requests.find_request(work.connection, department, name)
+        if known is not None:
+            requests.check_same(known, asked.permitted.act, asked.digest)
+        return known
+
+    def _write_down(self, work: Work[Any, Any], request: Request) -> Request:
+        assert request.batch is not None  # noqa: S101  # given by both callers
+        intended = requests.intend(work.connection, request)
+        if intended.batch == request.batch:
+            repository.add_batch(
+                work.connection,
+                batch=request.batch,
+                issuer=request.issuer,
+                type_code=request.type_code,
+                planned=1,
+                pull=None,
+                now=work.now,
+            )
+        return intended
+
+    def _check_transferred(
+        self, work: Work[Any, Any], origin: CertificateIdentifier, department: str
     ) -> None:
-        faults: list[Fault] = []
-        if (acted.holder_id_type, acted.holder_id) != (wanted.holder.id_type, wanted.holder.id):
-            faults.append(
-                fault_of(
-                    "holder",
-                    "延续和变更不得更换持证主体,请另行颁发",
-                    "a certificate stays with its holder; issue another one",
-                )
+        """Raise Conflict unless a certificate of this hub was transferred out by its issuer."""
+        if origin.issuer == department:
+            raise Conflict(
+                "转入的证照须由其他机构颁发。", "Another body issued what is transferred here."
             )
-        if operation == RENEW and not _goes_on(acted, wanted):
-            faults.append(
-                fault_of(
-                    "valid_until",
-                    "延续后的截止日期须晚于原截止日期",
-                    "a renewal ends later than the term that it renews",
-                )
+        key = (origin.issuer, origin.type_code, origin.serial)
+        versions = repository.versions(work.connection, *key)
+        if not versions:
+            return  # of a body that keeps no certificates here
+        life = life_of(versions, repository.events(work.connection, *key))
+        period = life.at(work.now)
+        if period is None or period.condition.state is not State.TRANSFERRED:
+            raise Conflict(
+                "原证照尚未由颁发机构办理转出。",
+                "Its issuer has not transferred that certificate out.",
+                members={"reason": "not-transferred"},
             )
-        if acted.version >= 999:
-            faults.append(fault_of("identifier", "版本号已用尽", "no version number is left"))
-        if faults:
-            faults += faults_of_fields(kind, permitted.department, wanted)
-            raise BadRequest(
-                "证照内容有误,请按 faults 逐项修正。",
-                "The certificate does not fit; mend each place named in faults.",
-                faults=tuple(faults),
-            )
-        self._check(permitted, kind, None, wanted, now)
 
-    def _certificate(
+    def _planned(
         self,
-        permitted: Permitted,
-        kind: CertificateType,
-        wanted: CertificateIn,
+        asked: _Asked,
+        found: Found,
         intended: Request,
-        version: int,
-    ) -> Certificate:
-        """The version as it will be, yet unsigned."""
-        assert intended.slot and intended.batch  # noqa: S101  # written with every such request
-        now = self._clock.now()
-        at = effective_at(wanted.effective_on, now)
-        department, holder = permitted.department, wanted.holder
-        identifier = CertificateIdentifier(kind.code, department, intended.serial, version)
-        return Certificate(
-            issuer=department, type_code=kind.code, serial=intended.serial, version=version,
-            type_key=kind.key, type_version=kind.version, identifier=str(identifier),
-            holder_key=holder_key(self._holder_hmac_key, holder.id_type, holder.id),
-            holder_id_type=holder.id_type, holder_id=holder.id, holder_name=holder.name,
-            fields=wanted.fields, valid_from=wanted.valid_from, valid_until=wanted.valid_until,
-            issued_on=min(civil_day(now), wanted.effective_on or civil_day(now)), issued_at=now,
-            slot=intended.slot, source_key=f"{BY_SYSTEM}{intended.request}",
-            source_hash=intended.digest.hex(), credential="", batch=intended.batch,
-            effective_at=at if at > now else None,
-        )  # fmt: skip
+        identifier: CertificateIdentifier,
+        operation: str,
+    ) -> tuple[Certificate, Deed]:
+        draft = self._drafted(asked, intended, found.versions[-1].version + 1)
+        deed = next_deed(
+            asked.wanted,
+            operation,
+            acted=identifier.version,
+            versions=found.versions,
+            history=found.history,
+            brought=draft,
+            by=asked.permitted.caller.subject,
+        )
+        return draft, deed
 
-    def _sign(
-        self, permitted: Permitted, kind: CertificateType, draft: Certificate
-    ) -> Certificate:
-        department = self._access.snapshot().departments[permitted.department]
+    def _drafted(self, asked: _Asked, intended: Request, version: int) -> Certificate:
+        assert intended.slot and intended.batch  # noqa: S101  # written down with both
+        return certificate_of_draft(
+            asked.wanted,
+            asked.kind,
+            identifier=_identifier(intended, version),
+            slot=intended.slot,
+            batch=intended.batch,
+            source_hash=asked.digest.hex(),
+            hmac_key=self._hmac_key,
+            now=self._clock.now(),
+        )
+
+    def _signed(self, draft: Certificate, kind: CertificateType) -> Certificate:
+        department = self._access.snapshot().departments[draft.issuer]
         assert draft.valid_from is not None  # noqa: S101  # every draft has one
         credential = sign_certificate(
             CertificateDraft(
@@ -316,3 +268,29 @@ class Singles:
             issued_at=draft.issued_at,
         )
         return replace(draft, credential=credential)
+
+    def _outcome(self, permitted: Permitted, request: str) -> CertificateIdentifier:
+        with self._work.read() as connection:
+            done = requests.find_request(connection, permitted.department, request)
+        assert done is not None and done.version is not None  # noqa: S101  # just committed
+        return _identifier(done, done.version)
+
+
+def _request(asked: _Asked, work: Work[Any, Any], serial: str) -> Request:
+    permitted = asked.permitted
+    return Request(
+        permitted.department, asked.wanted.request, asked.digest, permitted.act,
+        permitted.caller.subject, work.now, permitted.department, asked.kind.code, serial,
+    )  # fmt: skip
+
+
+def _identifier(request: Request, version: int) -> CertificateIdentifier:
+    return CertificateIdentifier(request.type_code, request.issuer, request.serial, version)
+
+
+def _exists() -> Conflict:
+    return Conflict(
+        "该流水号的证照已经存在;延续或变更请用 versions。",
+        "There is a certificate of that serial; renew or change it through its versions.",
+        members={"reason": "exists"},
+    )

@@ -38,7 +38,7 @@ REVOCATIONS: Final[Mapping[str, str]] = {
     State.EXPIRED.code: VOID,
     State.REVOKED.code: REVOKE,
 }
-"""Operations that end a certificate, by the state they lead to: 03 撤销, 04 注销, 05 失效, 07 吊销."""
+"""Operations that end a certificate, by the state they lead to: 撤销, 注销, 失效, 吊销."""
 
 KINDS: Final[Mapping[str, str]] = {
     ISSUE: "issue",

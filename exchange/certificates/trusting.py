@@ -6,6 +6,7 @@ from base64 import b64encode
 from datetime import datetime
 from typing import Any, Protocol
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certstore.keys import Signer
@@ -37,8 +38,20 @@ class Keys(Protocol):
         """The key that signs for a department. Raises certstore's KeyFault."""
         ...
 
+    def lister(self, department: str) -> Signer:
+        """The key that signs a department's status lists."""
+        ...
+
     def current(self) -> KeyRegister:
         """Every key there is and ever was."""
+        ...
+
+    def roots(self) -> list[x509.Certificate]:
+        """The certificates that every department's own must lead to."""
+        ...
+
+    def crl(self) -> x509.CertificateRevocationList | None:
+        """The root's newest revocation list."""
         ...
 
 
@@ -54,7 +67,7 @@ def trust_document(keys: Keys, places: Places, snapshot: Snapshot, now: datetime
             "id": places.issuer(code),
             "department": code,
             "name": {"zh": department.name_zh, "en": department.name_en},
-            "types": sorted(key for key, kind in snapshot.types.items() if kind.may_issue(code)),
+            "types": snapshot.types_of_issuer(code),
             "jwks": {"keys": [published(key) for key in register.of(code)]},
         }
         for code in register.departments()

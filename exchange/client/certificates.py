@@ -90,15 +90,20 @@ class Part:
 class Verification:
     """The hub's verdict on a certificate, in parts; a part is None where nothing was found.
 
-    ``facts`` says for each supplied fact how it compares.
+    ``kind`` says what was shown: credential, pdf or identifier. ``holder_match`` says whether
+    whoever shows it proved to be its holder, ``record`` whether this very file is on the hub's
+    record. ``facts`` says for each supplied fact how it compares.
     """
 
+    kind: str
     found: bool | None
     identifier: str | None
     integrity: Part | None
     issuer: Part | None
     status: Part | None
     validity: Part | None
+    holder_match: Part | None
+    record: Part | None
     facts: Mapping[str, str]
 
     @classmethod
@@ -106,12 +111,15 @@ class Verification:
         """Read an answer of ``/v1/verifications``."""
         facts = value["facts"] or {}
         return cls(
+            kind=value["kind"],
             found=value["found"],
             identifier=value["identifier"],
             integrity=_part(value["integrity"]),
             issuer=_part(value["issuer"]),
             status=_part(value["status"]),
             validity=_part(value["validity"]),
+            holder_match=_part(value["holder_match"]),
+            record=_part(value["record"]),
             facts={name: each["outcome"] for name, each in facts.items()},
         )
 

@@ -79,10 +79,15 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One certificate as it was released: the fields asked for and no other."""
+    """One certificate as it was released: the fields asked for and no other.
+
+    ``type_version`` is the version of its type that it was issued under; a field that only a later
+    one has is None.
+    """
 
     identifier: str
     type: str
+    type_version: int
     version: int
     state: str
     state_code: str
@@ -97,6 +102,7 @@ class Certificate:
         return cls(
             identifier=value["identifier"],
             type=value["type"],
+            type_version=value["type_version"],
             version=value["version"],
             state=value["state"],
             state_code=value["state_code"],

@@ -236,8 +236,36 @@ class Yici:
         """The hub's verdict, in parts, on a certificate at hand; the status is the live one."""
         return self._verify({"credential": credential})
 
+    def verify_presentation(
+        self, presentation: str, *, audience: str, nonce: str, max_age_seconds: int = 300
+    ) -> Verification:
+        """As :meth:`verify_certificate`, and whether its holder shows it: to this audience, for
+        this nonce, which the caller gave and takes once only."""
+        return self._verify(
+            {
+                "credential": presentation,
+                "audience": audience,
+                "nonce": nonce,
+                "max_age_seconds": max_age_seconds,
+            }
+        )
+
+    def verify_file(self, content: bytes) -> Verification:
+        """The hub's verdict on a file: a sealed PDF, an SD-JWT VC, or a PNG or JPEG with a
+        certificate's QR code in it.
+
+        Raises:
+            YiciProblem: 400 for what is none of these, 413.
+        """
+        path, files = "/v1/verifications/files", {"file": ("file", content)}
+        return self._send("POST", path, idempotent=True, files=files).read(Verification.of)
+
     def compare(self, identifier: str, facts: Mapping[str, str]) -> Verification:
-        """Hold facts against a certificate, by its identifier; no data is given out."""
+        """Hold facts against a certificate, by its identifier; no data is given out.
+
+        A fact is a field, ``holder.id`` or ``holder.name``; what is not public is compared only
+        beside the right ``holder.id``. Raises YiciProblem: 429 after too many that differed.
+        """
         return self._verify({"identifier": identifier, "facts": dict(facts)})
 
     def registers(self) -> list[Register]:

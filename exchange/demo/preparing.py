@@ -55,6 +55,7 @@ def prepare(
     """Keys, then the hub's own records: rules, departments, systems, items."""
     from exchange.departments.records import System
     from exchange.governance.service import operator
+    from exchange.hub import prepare_keys
     from exchange.items.definitions import load_definitions
     from exchange.keys import make_keys
     from policies.engine import PolicyEngine
@@ -70,6 +71,7 @@ def prepare(
         hub.publishing.publish_samples(by="demo")
         for department in cast.DEPARTMENTS:
             hub.publishing.register_department(department)
+        prepare_keys(hub, by="demo")
         for system in cast.SYSTEMS:
             keys = {"keys": [place.credentials(system).public_jwk()]}
             hub.publishing.register_system(

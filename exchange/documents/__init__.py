@@ -1,1 +1,1 @@
-"""Certificates as people see them: sealed PDF files, pictures, annotated copies (加注件)."""
+"""Certificates as files: drawn and sealed on demand, kept, and copied with annotations."""

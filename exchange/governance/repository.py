@@ -12,9 +12,10 @@ from exchange.departments.tables import departments, systems
 from exchange.governance.tables import governance, policy_sets
 
 
-def lock(connection: sa.Connection) -> None:
-    """One publication at a time."""
-    connection.execute(sa.select(governance.c.revision).with_for_update())
+def lock(connection: sa.Connection) -> int:
+    """One publication at a time. The revision that is locked."""
+    locked = connection.execute(sa.select(governance.c.revision).with_for_update())
+    return int(locked.scalar_one())
 
 
 def find_newest_policy(connection: sa.Connection) -> tuple[int, str] | None:

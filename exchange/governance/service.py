@@ -112,7 +112,8 @@ class Publishing:
     def publish_samples(self, *, by: str) -> list[str]:
         """Publish what is missing of the packaged certificate types. The keys of those published.
 
-        A type of which a version as new is published stays as it is, whoever defined it.
+        What does not follow on what is published is left out: a type that somebody has defined
+        otherwise, or of which a later version is there, stays as it is.
         """
         published = []
         with self._work.begin() as work:
@@ -121,9 +122,8 @@ class Publishing:
             for text in sample_texts():
                 proposal = propose(text, versions)
                 kind = proposal.kind
-                if not proposal.new or (kind.key, kind.version) in versions:
+                if not proposal.new or proposal.obstacles:
                     continue
-                proposal.check()
                 add_type(work.connection, proposal, by=by, now=work.now)
                 work.record(_type_published(proposal, by, None, work.now))
                 published.append(kind.key)
@@ -228,13 +228,14 @@ def _type_published(
     proposal: Proposal, by: str, permitted: Permitted | None, now: datetime
 ) -> PreparedRecord:
     kind = proposal.kind
+    caller = permitted.caller if permitted else None
     return prepare(
         "type-published",
         now,
         act="publish-type",
-        department=permitted.caller.department if permitted else None,
-        system=by if permitted else None,
-        key=permitted.caller.key if permitted else None,
+        department=caller.department if caller else None,
+        system=by if caller and caller.kind == "system" else None,
+        key=caller.key if caller else None,
         policy=permitted.decision.policy_set if permitted else None,
         rules=permitted.decision.rules if permitted else None,
         type=kind.key,

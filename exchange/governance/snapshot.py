@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from certstore.holders import HolderIdType
 from certstore.types import CertificateType
 from exchange.departments.records import Department, System
 from exchange.departments.tables import departments, systems
@@ -28,8 +29,9 @@ from policies.engine import PolicyEngine
 class Snapshot:
     """One consistent state of everything that governs.
 
-    ``types`` are the newest versions, by key and, in ``types_by_code``, by type code: what is
-    issued from now on. What was issued is read by its own version, see :meth:`find_type`.
+    ``types`` are the newest versions, by key and, in ``types_by_code``, by every type code that
+    any version had: what is issued from now on. What was issued is read by its own version, see
+    :meth:`find_type`.
     """
 
     revision: int
@@ -46,6 +48,18 @@ class Snapshot:
         """The very version of a certificate type that a certificate was issued under."""
         published = self.type_versions.get((key, version))
         return None if published is None else published.kind
+
+    def types_of_issuer(self, department: str) -> list[str]:
+        """Keys of the types that a department may issue, or might under an earlier version: what
+        it issued then is still to be trusted."""
+        versions = self.type_versions.items()
+        return sorted({key for (key, _), each in versions if each.kind.may_issue(department)})
+
+    @property
+    def holder_ids(self) -> dict[str, HolderIdType]:
+        """Every kind of id that any version of any type names holders by; newer ones count."""
+        versions = sorted(self.type_versions.items(), key=lambda entry: entry[0][1])
+        return {code: kind for _, each in versions for code, kind in each.kind.holder_ids.items()}
 
 
 class Governance:
@@ -102,7 +116,7 @@ class Governance:
                 for row in connection.execute(sa.select(departments))
             },
             types=types,
-            types_by_code={each.code: each for each in types.values()},
+            types_by_code={each.kind.code: types[key] for (key, _), each in versions.items()},
             type_versions=versions,
         )
 

@@ -32,6 +32,7 @@ certificate_types = sa.Table(
     sa.Column("code", sa.Text, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("definition", sa.Text, nullable=False),
+    sa.Column("metadata", sa.Text, nullable=False, key="type_metadata"),
     sa.Column("breaking", sa.Boolean, nullable=False),
     sa.Column("changes", JSONB, nullable=False),
     sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),

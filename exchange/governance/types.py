@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from certstore.compatibility import Change, compare, is_breaking
 from certstore.errors import TypeDefinitionError
+from certstore.type_metadata import metadata_bytes
 from certstore.types import (
     CertificateType,
     canonical_text,
@@ -27,11 +28,16 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class PublishedType:
-    """One published version: the type, its definition's text, and the SHA-256 of that text."""
+    """One published version: the type, its definition's text, and the SHA-256 of that text.
+
+    ``metadata`` is the Type Metadata as it was published, which certificates may name the digest
+    of: a later release that would write it otherwise leaves it alone.
+    """
 
     kind: CertificateType
     digest: str
     definition: str = field(repr=False)
+    metadata: str = field(repr=False)
     changes: tuple[Change, ...]
     published_at: datetime
 
@@ -169,9 +175,10 @@ def published_types(
                     "A certificate type's definition is not the one that was published.",
                 )
             found[row.key, row.version] = PublishedType(
-                kind=read_published(row.definition),
+                kind=read_published(row.definition, row.type_metadata.encode()),
                 digest=row.digest,
                 definition=row.definition,
+                metadata=row.type_metadata,
                 changes=tuple(Change(**each) for each in row.changes),
                 published_at=row.published_at,
             )
@@ -187,6 +194,7 @@ def add_type(connection: sa.Connection, proposal: Proposal, *, by: str, now: dat
             code=proposal.kind.code,
             digest=proposal.digest,
             definition=proposal.text,
+            type_metadata=metadata_bytes(proposal.kind).decode(),
             breaking=proposal.breaking,
             changes=[change.as_dict() for change in proposal.changes],
             published_at=now,

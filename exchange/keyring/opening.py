@@ -80,6 +80,16 @@ class KeyOpener:
                     raise
                 number += 1
 
+    def make_at(self, place: KeyPlace) -> Signer:
+        """A new key in a place of that very name. Raises KeyFault."""
+        if place.kind == "pkcs11":
+            from certstore.pkcs11 import Pkcs11Signer
+
+            return Pkcs11Signer.generate(*self._token(), place.label)
+        signer = Es256Signer.generate()
+        signer.save(self._path(place), self.passphrase)
+        return signer
+
     def found(self) -> dict[str, KeyPlace]:
         """The keys of the folder that bear their owner's plain name, by owner."""
         files = {name: self.folder / f"{name}.pem" for name in OWN}

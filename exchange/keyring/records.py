@@ -46,7 +46,8 @@ class KeyEvent:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One key of an owner. ``made_at`` is None for a key found in a folder: nobody wrote down
+    """One key of an owner. One that is not ``registered`` lies in the folder and is used by
+    its plain name. ``made_at`` is None for a key found in a folder: nobody wrote down
     when it was made. ``certificates`` are those under the root in use, the newest last."""
 
     kid: str
@@ -56,6 +57,7 @@ class SigningKey:
     made_at: datetime | None
     events: Sequence[KeyEvent] = ()
     certificates: Sequence[x509.Certificate] = ()
+    registered: bool = True
 
     @property
     def certificate(self) -> x509.Certificate | None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from exchange.departments.tables import departments
 from exchange.keyring.records import KeyEvent, KeyPlace, Root, SigningKey
 from exchange.keyring.tables import (
     key_certificates,
@@ -60,6 +61,18 @@ def find_root(connection: sa.Connection) -> Root | None:
         place=KeyPlace(row.place, row.label),
         crl=None if newest is None else x509.load_der_x509_crl(bytes(newest)),
     )
+
+
+def registered_departments(connection: sa.Connection) -> frozenset[str]:
+    """The codes of all departments."""
+    return frozenset(connection.execute(sa.select(departments.c.code)).scalars())
+
+
+def find_name(connection: sa.Connection, department: str) -> str | None:
+    """A department's name in Chinese."""
+    return connection.execute(
+        sa.select(departments.c.name_zh).where(departments.c.code == department)
+    ).scalar_one_or_none()
 
 
 def add_key(connection: sa.Connection, key: SigningKey, now: datetime, by: str) -> None:

@@ -112,6 +112,17 @@ class Keyring:
         """The key a department's certificates are signed with; see :meth:`signer_of`."""
         return self.signer_of(department)
 
+    def lister(self, department: str) -> Signer:
+        """The key a department's status lists are signed with: its own, or where it has none to
+        sign with any more that of the hub's answers, which verifiers accept for lists too.
+
+        Raises:
+            KeyFault: the key cannot be opened.
+        """
+        register = self.current()
+        own = register.find_active(department) is not None
+        return self.signer_at(register, department if own else ANSWERS)
+
     def issuers(self) -> list[str]:
         """The departments that have, or ever had, a key."""
         return self.current().departments()
@@ -207,4 +218,6 @@ _ALWAYS: Final = KeyEvent("activated", _LONG_AGO, "", _LONG_AGO, "")
 
 
 def _unregistered(owner: str, place: KeyPlace, signer: Signer) -> SigningKey:
-    return SigningKey(signer.kid, owner, signer.public_jwk(), place, None, (_ALWAYS,))
+    return SigningKey(
+        signer.kid, owner, signer.public_jwk(), place, None, (_ALWAYS,), registered=False
+    )

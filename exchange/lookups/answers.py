@@ -21,6 +21,7 @@ from certstore.jws import sign_compact, verify_compact
 from certstore.keys import Signer
 from certstore.public_keys import TrustedKeys
 from certstore.strict_json import parse_json
+from certstore.verdict import PARTS
 from exchange.audit.receipts import VerifiedReceipt, verify_receipt
 
 TYPE: Final = "yici-answer+jwt"
@@ -95,14 +96,19 @@ def verify_answer(
     request: bytes,
     result: bytes,
     audience: str,
+    receipted: bool = False,
 ) -> VerifiedAnswer:
     """Verify an answer against the bytes that were sent and the canonical result received.
 
+    With ``receipted`` a receipt goes with it, which proves by the log's key what a key of answers
+    that was stolen later no longer can.
+
     Raises:
-        AnswerRefused: ``request-mismatch``, ``result-mismatch``, ``other-caller``, ``malformed``.
+        AnswerRefused: ``request-mismatch``, ``result-mismatch``, ``other-caller``, ``malformed``,
+            and the faults of a key's term (``certstore.key_term``).
         JwsError: the signature does not hold.
     """
-    _, payload = verify_compact(answer.encode(), keys, typ=TYPE)
+    header, payload = verify_compact(answer.encode(), keys, typ=TYPE)
     claims = parse_json(payload, field="answer")
     try:
         verified = VerifiedAnswer(
@@ -116,6 +122,10 @@ def verify_answer(
         requested, resulted = claims["request"], claims["result"]
     except (KeyError, TypeError, ValueError):
         raise AnswerRefused("malformed", "答复缺少声明", "the answer lacks a claim") from None
+    key = keys.find_key(header["kid"])
+    fault = key.term.find_fault(verified.issued_at) if key is not None and key.term else None
+    if fault is not None and not (receipted and fault == "key-compromised-later"):
+        raise AnswerRefused(fault, PARTS[fault].zh, PARTS[fault].en)
     if verified.audience != audience:
         raise AnswerRefused(
             "other-caller", "答复不是给本系统的", "the answer is for another system"
@@ -146,7 +156,12 @@ def verify_answer_and_receipt(
     """
     result = canonical(result_of(response))
     verified = verify_answer(
-        response["answer"], keys, request=request, result=result, audience=audience
+        response["answer"],
+        keys,
+        request=request,
+        result=result,
+        audience=audience,
+        receipted=True,
     )
     receipt = verify_receipt(response["receipt"], log_key, verified.origin)
     record = json.loads(receipt.record)

@@ -36,6 +36,7 @@ from exchange.lookups import presented, reading
 from exchange.lookups.answers import digest, sign_answer
 from exchange.lookups.deciding import Asked, Decided, Deciding
 from exchange.lookups.reading import Held
+from exchange.lookups.releasing import release
 from exchange.lookups.schemas import LookupIn
 from exchange.lookups.units import Answered, Unit, release
 from exchange.observing import count_lookups
@@ -217,7 +218,7 @@ class LookupBatches:
             civil_day(now),
             presented.presentations(cursor, {each.code for each in asked if each.code}),
         )
-        holders, held = self._held(cursor, asked, snapshot)
+        holders, held = self._held(cursor, asked, snapshot, now)
         # 3. Decide in the order they came.
         decided = [deciding.decide(each, holders[n], held[n]) for n, each in enumerate(asked)]
         if not decided:
@@ -258,7 +259,11 @@ class LookupBatches:
         return asked
 
     def _held(
-        self, cursor: psycopg2.extensions.cursor, asked: Sequence[Asked], snapshot: Snapshot
+        self,
+        cursor: psycopg2.extensions.cursor,
+        asked: Sequence[Asked],
+        snapshot: Snapshot,
+        now: datetime,
     ) -> tuple[list[bytes | None], list[list[Held]]]:
         holders: list[bytes | None] = []
         by_holder: list[tuple[int, bytes, str]] = []
@@ -280,9 +285,9 @@ class LookupBatches:
             elif key is not None:
                 by_holder.append((n, key, lookup.certificate_type))
         held: list[list[Held]] = [[] for _ in asked]
-        for n, certificate in reading.certificates_of_holders(cursor, by_holder):
+        for n, certificate in reading.certificates_of_holders(cursor, by_holder, now):
             held[n].append(certificate)
-        for n, certificate in reading.certificates_by_number(cursor, by_number):
+        for n, certificate in reading.certificates_by_number(cursor, by_number, now):
             if holders[n] is None:
                 holders[n] = certificate.holder_key
             if holders[n] == certificate.holder_key:

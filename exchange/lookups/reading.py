@@ -12,41 +12,39 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from certstore.identifiers import CertificateIdentifier
+from certstore.status import State
 from exchange.authorizations.facts import AuthorizationFacts
+from exchange.certificates.in_force import EVENTS, counting
 
 _COLUMNS = """
     c.identifier, c.type_key, c.version, c.fields::text, c.valid_from, c.valid_until,
-    c.holder_key, e.state, c.type_version
-"""
-_STATE = """
-LEFT JOIN LATERAL (
-    SELECT state FROM certificate_events
-    WHERE issuer = c.issuer AND type_code = c.type_code AND serial = c.serial
-    ORDER BY sequence DESC LIMIT 1
-) e ON true
+    c.holder_key, e.events, c.type_version
 """
 # Only the constants above are put into the statements.
 PREPARE = (
     f"""
-    PREPARE certificates_of_holders (int[], bytea[], text[]) AS
+    PREPARE certificates_of_holders (int[], bytea[], text[], timestamptz) AS
     SELECT asked.n, {_COLUMNS}
     FROM unnest($1, $2, $3) AS asked (n, holder_key, type_key)
     JOIN LATERAL (
         SELECT DISTINCT ON (issuer, type_code, serial) * FROM certificates
         WHERE holder_key = asked.holder_key AND type_key = asked.type_key
+            AND (effective_at IS NULL OR effective_at <= $4)
         ORDER BY issuer, type_code, serial, version DESC
-    ) c ON true {_STATE}
+    ) c ON true {EVENTS}
     """,  # noqa: S608
     f"""
-    PREPARE certificates_by_number (int[], text[], text[], text[], text[]) AS
+    PREPARE certificates_by_number (int[], text[], text[], text[], text[], timestamptz) AS
     SELECT asked.n, {_COLUMNS}
     FROM unnest($1, $2, $3, $4, $5) AS asked (n, issuer, type_code, serial, type_key)
     JOIN LATERAL (
         SELECT * FROM certificates
         WHERE issuer = asked.issuer AND type_code = asked.type_code AND serial = asked.serial
             AND type_key = asked.type_key
+            AND (effective_at IS NULL OR effective_at <= $6)
         ORDER BY version DESC LIMIT 1
-    ) c ON true {_STATE}
+    ) c ON true {EVENTS}
     """,  # noqa: S608
     """
     PREPARE authorizations_to_use (uuid[]) AS
@@ -69,9 +67,15 @@ PREPARE = (
 )
 
 
+_VERSION = f"""
+    SELECT {_COLUMNS} FROM certificates c LEFT JOIN (SELECT NULL AS events) e ON true
+    WHERE type_code = %s AND issuer = %s AND serial = %s AND version = %s
+"""  # noqa: S608  # constants alone
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The newest version of one certificate, with the state of its last event."""
+    """The version of one certificate that counts now, with its state by what happened to it."""
 
     identifier: str
     type_key: str
@@ -100,28 +104,28 @@ def revision(cursor: Any) -> int:
 
 
 def certificates_of_holders(
-    cursor: Any, asked: Sequence[tuple[int, bytes, str]]
+    cursor: Any, asked: Sequence[tuple[int, bytes, str]], now: datetime
 ) -> Iterable[tuple[int, Held]]:
     """The certificates of (n, holder key, type) triples, each with its n."""
     if not asked:
         return []
     numbers, keys, types = zip(*asked, strict=True)
     cursor.execute(
-        "EXECUTE certificates_of_holders (%s, %s::bytea[], %s)",
-        (list(numbers), [f"\\x{key.hex()}" for key in keys], list(types)),
+        "EXECUTE certificates_of_holders (%s, %s::bytea[], %s, %s)",
+        (list(numbers), [f"\\x{key.hex()}" for key in keys], list(types), now),
     )
-    return [(row[0], _held(row)) for row in cursor.fetchall()]
+    return [(row[0], _held(cursor, row, now)) for row in cursor.fetchall()]
 
 
 def certificates_by_number(
-    cursor: Any, asked: Sequence[tuple[int, str, str, str, str]]
+    cursor: Any, asked: Sequence[tuple[int, str, str, str, str]], now: datetime
 ) -> Iterable[tuple[int, Held]]:
     """The certificates of (n, issuer, type code, serial, type) tuples, each with its n."""
     if not asked:
         return []
     columns = [list(column) for column in zip(*asked, strict=True)]
-    cursor.execute("EXECUTE certificates_by_number (%s, %s, %s, %s, %s)", columns)
-    return [(row[0], _held(row)) for row in cursor.fetchall()]
+    cursor.execute("EXECUTE certificates_by_number (%s, %s, %s, %s, %s, %s)", (*columns, now))
+    return [(row[0], _held(cursor, row, now)) for row in cursor.fetchall()]
 
 
 def authorizations(cursor: Any, ids: Iterable[UUID]) -> Mapping[UUID, AuthorizationFacts]:
@@ -169,7 +173,17 @@ def take_uses(cursor: Any, uses: Sequence[Use], now: datetime) -> None:
     )
 
 
-def _held(row: Sequence[Any]) -> Held:
-    return Held(
-        row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]), row[8] or "01", row[9]
-    )
+def _held(cursor: Any, row: Sequence[Any], now: datetime) -> Held:
+    found = counting(row[8], row[3], now)
+    if found.version == row[3]:
+        return _held_of(row[1:], found.state)
+    if found.version > row[3]:
+        return _held_of(row[1:], State.EXPIRED.code)  # it passed on to another holder
+    # The version found was to come and was called off: an earlier one still counts.
+    identifier = CertificateIdentifier.parse(row[1])
+    cursor.execute(_VERSION, (*identifier.certificate, found.version))
+    return _held_of(cursor.fetchone(), found.state)
+
+
+def _held_of(row: Sequence[Any], state: str) -> Held:
+    return Held(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]), state, row[8])

@@ -16,22 +16,16 @@ import sqlalchemy as sa
 import structlog
 
 from certstore.errors import CertstoreError
-from certstore.keys import Signer
 from certstore.types import CertificateType
 from connectors import Batch, ConnectorError, Definition, RegisterRecord, WorkerGate, read_batch
 from connectors.records import Held
 from exchange.audit.records import prepare
 from exchange.certificates.records import Counts, Issuable
 from exchange.certificates.service import Certificates
-from exchange.certificates.signing import (
-    BrokenProcessPool,
-    KeyFile,
-    Signing,
-    SigningHere,
-    signing_pool,
-)
+from exchange.certificates.signing import BrokenProcessPool, Signing, signing_for
 from exchange.database import is_unreachable
 from exchange.errors import HubError, NotFound, Unavailable
+from exchange.keyring.service import Keyring
 from exchange.registers import repository
 from exchange.registers.fitting import find_misfit
 from exchange.registers.records import UNFINISHED, Failure, Finding, Pull
@@ -55,8 +49,7 @@ class Pulling:
         gate: WorkerGate,
         *,
         root: Path | None,
-        keys_dir: Path,
-        passphrase: bytes,
+        keys: Keyring,
         workers: int,
     ) -> None:
         self._engine = engine
@@ -66,8 +59,7 @@ class Pulling:
         self._definitions = definitions
         self._gate = gate
         self._root = root
-        self._keys_dir = keys_dir
-        self._passphrase = passphrase
+        self._keys = keys
         self._workers = workers
 
     def unfinished(self) -> list[UUID]:
@@ -145,13 +137,9 @@ class Pulling:
 
     @contextlib.contextmanager
     def _signing(self, department: str, rows: int) -> Iterator[Signing]:
-        key = KeyFile(self._keys_dir / "issuers" / f"{department}.pem", self._passphrase)
-        if rows < POOL_FROM:
-            signer: Signer = key.load()
-            yield SigningHere(signer)
-        else:
-            with signing_pool(key.load, workers=self._workers) as signing:
-                yield signing
+        workers = 0 if rows < POOL_FROM else self._workers
+        with signing_for(self._keys, department, workers=workers) as signing:
+            yield signing
 
     @contextlib.contextmanager
     def _alone(self, register: str) -> Iterator[bool]:

@@ -16,7 +16,7 @@ from certstore.objects import ObjectStore
 from exchange.audit.records import prepare
 from exchange.clock import Clock
 from exchange.errors import HubError
-from exchange.stores.comparing import Examined, Measure, Pair, examine, side_by_side
+from exchange.stores.comparing import Examined, Measure, Pair, examine, settled, side_by_side
 from exchange.stores.findings import Finding, Tally
 from exchange.stores.named import NamesObjects, named_anywhere, named_objects
 from exchange.stores.repairing import Repair
@@ -94,14 +94,26 @@ class StoreCheck:
             named_objects(self._work, self._sources, after=tally.after),
             self._store.listed(after=tally.after),
         )
-        look: Callable[[Pair], Examined] = partial(examine, self._store, measure=measure)
         with ThreadPoolExecutor(THREADS) as threads:
             for batch in _batches(pairs):
-                examined = self._without_named(list(threads.map(look, batch)))
+                examined = self._without_named(self._examined(batch, measure, threads))
                 if options.repair:
                     examined = self._mended(examined, repair, threads)
                 _count(tally, examined, report)
                 reached(tally)
+
+    def _examined(
+        self, batch: list[Pair], measure: Measure, threads: ThreadPoolExecutor
+    ) -> list[Examined]:
+        """Each pair of a batch examined; what takes time is done at once by several threads."""
+
+        def begin(pair: Pair) -> Callable[[], Examined]:
+            decided = settled(pair, measure)
+            if decided is not None or pair.named is None:
+                return lambda: decided or Examined(pair)
+            return threads.submit(examine, self._store, pair, pair.named, measure).result
+
+        return [result() for result in [begin(pair) for pair in batch]]
 
     def _without_named(self, examined: list[Examined]) -> list[Examined]:
         """Drop litter that is none: a row may have come after the page of rows was read."""

@@ -68,23 +68,34 @@ def side_by_side(rows: Iterable[Named], objects: Iterable[Listed]) -> Iterator[P
             named, listed = next(left, None), next(right, None)
 
 
-def examine(store: ObjectStore, pair: Pair, measure: Measure) -> Examined:
-    """What is wrong with one name. Whether litter is litter is asked again by the caller.
+def settled(pair: Pair, measure: Measure) -> Examined | None:
+    """What the two listings alone decide; None where the store must be asked about the object.
+    Whether litter is litter is asked again by the caller."""
+    named, listed = pair.named, pair.listed
+    if named is None:
+        assert listed is not None  # noqa: S101  # one of them is there
+        if listed.changed_at > measure.now - measure.grace:
+            return Examined(pair, young=True)
+        return Examined(pair, (Finding("litter", pair.sha256),))
+    as_listed = listed is not None and named.sizes == (listed.size,)
+    locked = named.retain_until is not None and named.retain_until > measure.now
+    if not as_listed or locked or measure.is_read(named.sha256):
+        return None
+    return Examined(pair)
+
+
+def examine(store: ObjectStore, pair: Pair, named: Named, measure: Measure) -> Examined:
+    """What is wrong with an object that rows name, by asking the store.
 
     Raises:
         StoreFault: the store cannot be used.
     """
-    if pair.named is None:
-        assert pair.listed is not None  # noqa: S101  # one of them is there
-        if pair.listed.changed_at > measure.now - measure.grace:
-            return Examined(pair, young=True)
-        return Examined(pair, (Finding("litter", pair.sha256),))
     try:
-        return _examine_named(store, pair, pair.named, measure)
+        return _examine_named(store, pair, named, measure)
     except ObjectError as error:
         if error.code not in ("not-found", "bad-name"):
             raise
-        return Examined(pair, (Finding("missing", pair.sha256, pair.named.tables),))
+        return Examined(pair, (Finding("missing", pair.sha256, named.tables),))
 
 
 def _examine_named(store: ObjectStore, pair: Pair, named: Named, measure: Measure) -> Examined:

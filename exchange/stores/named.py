@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from exchange.unit_of_work import UnitOfWork
 
-PAGE: Final = 10_000
+PAGE: Final = 50_000
+"""Without an index on the name each page costs a pass over the table, so there are few."""
 
 
 @dataclass(frozen=True, slots=True)

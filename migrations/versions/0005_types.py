@@ -14,6 +14,7 @@ CREATE TABLE certificate_types (
     code text NOT NULL,
     digest text NOT NULL,
     definition text NOT NULL,
+    metadata text NOT NULL,
     breaking boolean NOT NULL,
     changes jsonb NOT NULL,
     published_at timestamptz NOT NULL,

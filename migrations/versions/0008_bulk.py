@@ -108,6 +108,7 @@ CREATE INDEX foreign_issuers_issuer ON foreign_issuers (issuer, number);
 CREATE TABLE imported_certificates (
     department text NOT NULL REFERENCES departments,
     digest bytea NOT NULL,
+    jws_digest bytea NOT NULL,
     identifier text NOT NULL,
     sound boolean NOT NULL,
     issuer text NOT NULL,
@@ -129,6 +130,7 @@ CREATE TABLE imported_certificates (
     PRIMARY KEY (department, digest)
 );
 ALTER TABLE imported_certificates ALTER COLUMN credential SET STORAGE EXTERNAL;
+CREATE INDEX imported_certificates_jws ON imported_certificates (jws_digest);
 CREATE INDEX imported_certificates_holder ON imported_certificates (department, holder_key);
 """
 

@@ -1,4 +1,4 @@
-"""Two whole hubs that countersign each other, each with a clock and a database of its own."""
+"""Two whole hubs that countersign each other, each with a database of its own, by one clock."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def two_hubs(server: embedded.EmbeddedPostgres, folder: Path) -> Iterator[tuple[
     ports = {name: free_port() for name in "ab"}
     for name in "ab":
         make_keys(folder / name / "keys", PASSPHRASE)
+    clock = SetClock(datetime(2026, 6, 1, 9, 0, tzinfo=UTC))
     with ExitStack() as stack:
         sides = []
         for name, other in ("ab", "ba"):
             database = stack.enter_context(_database(server))
             policies = _policies(folder, name, other, ports[other])
-            clock = SetClock(datetime(2026, 6, 1, 9, 0, tzinfo=UTC))
             settings = make_settings(
                 database,
                 folder / name,

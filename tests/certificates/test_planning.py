@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from certstore.errors import Fault, FieldErrors
-from exchange.certificates.planning import (
-    CHANGED,
-    ISSUED,
-    RENEWED,
-    History,
-    Plan,
-    Standing,
-    make_plan,
-)
+from certstore.life_cycle import CHANGE as CHANGED
+from certstore.life_cycle import ISSUE as ISSUED
+from certstore.life_cycle import RENEW as RENEWED
+from exchange.certificates.planning import History, Plan, Standing, make_plan
 from exchange.certificates.records import Issuable, Slot
 from tests.certificates.rows import enterprise, term
 
 PULL = UUID(int=7)
+NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
 
 
 def anything_goes(row: Issuable) -> None:
@@ -40,12 +37,12 @@ def history_of(*rows: Issuable, pull: UUID | None = None, **more: object) -> His
 
 def plan_of(*rows: Issuable, there: History | None = None, pull: UUID | None = None) -> Plan:
     histories = {rows[0].serial: there} if there else {}
-    return make_plan(rows, histories, anything_goes, pull=pull)
+    return make_plan(rows, histories, anything_goes, pull=pull, now=NOW)
 
 
 def test_a_new_serial_is_issued_as_version_1() -> None:
     (planned,) = plan_of(enterprise(1)).versions
-    assert (planned.version, planned.operation, planned.supersedes) == (1, ISSUED, None)
+    assert (planned.version, planned.operation, planned.supersedes) == (1, ISSUED, ())
 
 
 def test_the_same_row_again_changes_nothing() -> None:
@@ -57,7 +54,7 @@ def test_a_later_term_renews_the_same_certificate() -> None:
     there = history_of(term(1, 2024))
     (planned,) = plan_of(term(1, 2025), there=there).versions
     assert (planned.version, planned.operation) == (2, RENEWED)
-    assert planned.supersedes == there.versions[0]
+    assert planned.supersedes == there.versions
 
 
 def test_several_terms_in_one_pull_become_versions_in_order() -> None:
@@ -67,8 +64,7 @@ def test_several_terms_in_one_pull_become_versions_in_order() -> None:
         (2, RENEWED),
         (3, RENEWED),
     ]
-    assert plan.versions[2].supersedes is not None
-    assert plan.versions[2].supersedes.planned == 1
+    assert [each.planned for each in plan.versions[2].supersedes] == [1]
 
 
 def test_other_content_of_the_same_row_and_term_changes_the_certificate() -> None:
@@ -135,7 +131,7 @@ def test_every_fault_its_type_finds_is_told_and_the_row_counts_once() -> None:
             [Fault("name", "field-missing", "缺", "missing"), Fault("x", "y", "z", "z")],
         )  # fmt: skip
 
-    plan = make_plan([enterprise(1)], {}, refuse, pull=None)
+    plan = make_plan([enterprise(1)], {}, refuse, pull=None, now=NOW)
     assert plan.faulty == 1
     assert [(fault.rule, fault.column) for fault in plan.faults] == [
         ("field-missing", "name"),
@@ -147,3 +143,39 @@ def test_version_999_is_the_last() -> None:
     newest = Standing(999, "k", "h", date(2020, 1, 15), None, Slot(1, 1))
     plan = plan_of(enterprise(1), there=History((newest,)))
     assert [fault.rule for fault in plan.faults] == ["too-many-versions"]
+
+
+def test_a_term_to_come_takes_over_on_its_first_day_in_china() -> None:
+    (planned,) = plan_of(term(1, 2027), there=history_of(term(1, 2026))).versions
+    assert planned.effective_at == datetime(2026, 12, 31, 16, tzinfo=UTC)
+
+
+def test_a_term_gone_by_took_over_on_its_first_day_though_not_before_what_happened_since() -> None:
+    there = history_of(term(1, 2024))
+    (planned,) = plan_of(term(1, 2025), there=there).versions
+    assert planned.effective_at == datetime(2024, 12, 31, 16, tzinfo=UTC)
+    suspended_at = datetime(2026, 3, 1, tzinfo=UTC)
+    later = history_of(term(1, 2024), events=1, latest_at=suspended_at)
+    (planned,) = plan_of(term(1, 2025), there=later).versions
+    assert planned.effective_at == suspended_at
+
+
+def test_a_change_counts_from_now_on() -> None:
+    there = history_of(enterprise(1))
+    (planned,) = plan_of(enterprise(1, source_hash="f" * 64), there=there).versions
+    assert planned.effective_at == NOW
+
+
+def test_a_correction_forestalls_a_version_that_is_still_to_come() -> None:
+    rows = (term(1, 2026), term(1, 2027))
+    there = history_of(*rows)
+    to_come = replace(there.versions[1], effective_at=NOW + timedelta(days=200))
+    history = History((there.versions[0], to_come))
+    (planned,) = plan_of(term(1, 2027, source_hash="f" * 64), there=history).versions
+    assert [each.version for each in planned.supersedes] == [2, 1]
+
+
+def test_while_an_act_of_the_issuer_is_planned_its_register_waits() -> None:
+    there = history_of(enterprise(1), events=1, act_planned=True)
+    plan = plan_of(enterprise(1, source_hash="f" * 64), there=there)
+    assert [fault.rule for fault in plan.faults] == ["act-planned"]

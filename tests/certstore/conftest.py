@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,6 @@ from certstore.keys import Es256Signer
 from certstore.status import StatusList, sign_status_list
 from certstore.types import load_types
 from certstore.verify import TrustAnchors, Verifier
-from tests.s3_server import S3Server, running_s3_server
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 ISSUER = "https://market-regulator.example"
@@ -32,13 +31,6 @@ FIELDS = {
     "address": "广州市花都区花东镇阳升村",
     "registered_on": "1997-01-15",
 }
-
-
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """One S3 server for the whole run."""
-    with running_s3_server(tmp_path_factory.mktemp("s3")) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

@@ -100,8 +100,30 @@ def test_a_key_file_that_is_missing_damaged_plain_or_of_another_kind_is_refused(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
             )
         )
+        (tmp_path / name).chmod(0o600)
         with pytest.raises(KeyFault, match=code):
             load_signer(tmp_path / name, b"x")
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o602, 0o620, 0o666], ids=oct)
+def test_a_key_file_open_to_others_is_refused_and_the_remedy_named(
+    tmp_path: Path, mode: int
+) -> None:
+    path = tmp_path / "key.pem"
+    Es256Signer.generate().save(path, b"correct horse")
+    load_signer(path, b"correct horse")
+    path.chmod(mode)
+    with pytest.raises(KeyFault, match=r"key-exposed.*key\.pem.*chmod 600") as caught:
+        load_signer(path, b"correct horse")
+    assert "chmod 600" in caught.value.zh
+
+
+def test_a_wrong_passphrase_names_the_file_and_not_its_folder(tmp_path: Path) -> None:
+    Es256Signer.generate().save(tmp_path / "key.pem", b"correct horse")
+    with pytest.raises(KeyFault, match=r"key\.pem.*passphrase") as caught:
+        load_signer(tmp_path / "key.pem", b"wrong horse")
+    assert "口令" in caught.value.zh
+    assert str(tmp_path) not in str(caught.value)
 
 
 def test_a_signer_never_slips_into_a_pickle(signer: Es256Signer) -> None:

@@ -70,7 +70,7 @@ def test_only_what_is_presented_is_shown(verifier: Verifier, certificate: str) -
 
 
 def test_a_verdict_is_never_one_boolean(verifier: Verifier, certificate: str) -> None:
-    with pytest.raises(TypeError, match="four parts"):
+    with pytest.raises(TypeError, match="several parts"):
         bool(verifier.verify(certificate, at=NOW))
 
 

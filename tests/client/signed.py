@@ -121,6 +121,7 @@ def found(lookup: str) -> dict[str, Any]:
             {
                 "identifier": "1.2.156.3005.2.11440000MB2D01234C001.11440000MB2D01234C.A.001.X",
                 "type": "business-licence",
+                "type_version": 1,
                 "version": 1,
                 "state": "valid",
                 "state_code": "01",

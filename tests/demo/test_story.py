@@ -139,51 +139,44 @@ def test_the_story_leaves_evidence_that_still_proves_itself(home: Home, first: T
     assert done.returncode == 0, done.stderr
 
 
-def test_played_again_everything_is_unchanged_and_another_enterprise_plays(
+def killed(home: Home, mark: str, *, with_everything: bool = False) -> str:
+    """Play until the mark, kill, and give what was said until then."""
+    process = home.start("demo")
+    said = until(process, mark)
+    for pid in (process.pid, *(home.pids() if with_everything else ())):
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
+    return said
+
+
+def test_killed_again_and_again_it_recovers_says_so_and_another_enterprise_plays(
     home: Home, first: Told
 ) -> None:
-    again = home.run("demo")
-    assert again.code == 0, again.text
-    assert "证照先前已签发，本次未变" in again.text
+    killed(home, "the database is at")
+    second = killed(home, "b  审批系统")
+    assert "found PostgreSQL running" in second
+    assert "processes it left behind were stopped" not in second
+    third = killed(home, "f  吊销")
+    assert "processes it left behind were stopped" in third
+    fourth = killed(home, "a  三个登记簿", with_everything=True)
+    assert "found PostgreSQL running" in fourth
+    last = home.run("demo")
+    assert last.code == 0, last.text
+    assert "PostgreSQL had been killed; it recovered from its log" in last.text
+    assert "证照先前已签发，本次未变" in last.text
     applicant = re.compile(r"本次的申请人：(\S+)（")
-    assert applicant.findall(again.text) != applicant.findall(first.text)
-
-
-@pytest.mark.parametrize("mark", ["the database is at", "b  审批系统", "f  吊销"])
-def test_killed_in_the_middle_it_recovers_and_says_so(home: Home, first: Told, mark: str) -> None:
-    process = home.start("demo")
-    until(process, mark)
-    process.kill()
-    process.communicate()
-    after = home.run("demo")
-    assert after.code == 0, after.text
-    assert "found PostgreSQL running" in after.text
-    assert ("processes it left behind were stopped" in after.text) == ("database" not in mark)
+    assert applicant.findall(last.text) != applicant.findall(first.text)
     assert home.nothing_runs()
 
 
-def test_killed_with_everything_it_started_it_recovers_and_says_so(home: Home, first: Told) -> None:
-    process = home.start("demo")
-    until(process, "a  三个登记簿")
-    for pid in (process.pid, *home.pids()):
-        os.kill(pid, signal.SIGKILL)
-    process.communicate()
-    after = home.run("demo")
-    assert after.code == 0, after.text
-    assert "PostgreSQL had been killed; it recovered from its log" in after.text
-
-
-def test_two_demos_at_once_do_not_fight(home: Home, first: Told) -> None:
+def test_two_at_once_do_not_fight_and_a_signal_takes_everything_down(
+    home: Home, first: Told
+) -> None:
     process = home.start("demo")
     until(process, "准备")
     second = home.run("demo")
     assert second.code == 1
     assert "另一个演示正在进行" in second.text
-    assert finish(process).code == 0
-
-
-def test_stopped_by_a_signal_it_takes_everything_down(home: Home, first: Told) -> None:
-    process = home.start("demo")
     until(process, "c  申请人")
     process.terminate()
     ended = finish(process)
@@ -227,6 +220,3 @@ def test_on_the_real_registers_every_row_is_accounted_for(shared_dir: Path, tmp_
     assert [received for received, *_ in counts] == [5544, 561, 5530]
     assert all(received == sum(rest) for received, *rest in counts)
     assert sum(quarantined for *_, quarantined in counts) < 20
-    again = home.run("demo", "--registers", str(shared_dir / "data"))
-    assert again.code == 0, again.text
-    assert "证照先前已签发，本次未变" in again.text

@@ -53,11 +53,11 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    """A new database with its roles, a store with its bucket; migrated and set up, not served."""
+    """A new database with its roles, a store; migrated and set up, which makes the bucket with its
+    lock; not served."""
     folder = tmp_path_factory.mktemp("installed")
     postgres = initialise(folder / "postgres")
     with running_s3_server(folder / "s3") as s3, running(postgres):
-        S3Store(s3.endpoint, s3.access_key, s3.secret_key, "yici", secure=False).create_bucket()
         make_roles(postgres)
         environment = {
             "YICI_DATABASE_URL": postgres.url("yici_app"),
@@ -193,6 +193,20 @@ def test_one_upload_serves_two_departments_and_a_lookup_is_proven(
     assert list(store) == [sha256(content).hexdigest()], "the document is in S3, once"
     assert store.get(document.sha256) == content
     assert "日志完好" in run(installed, "audit", "verify")
+    assert "nothing found" in run(installed, "check-store")
+
+
+def test_a_bucket_without_object_lock_is_refused_at_start(installed: Installed) -> None:
+    refused = yici("serve", environment=installed.environment | {"YICI_S3_BUCKET": "nowhere"})
+    assert refused.returncode == 2
+    assert "YICI_S3_BUCKET" in refused.stderr and "yici setup" in refused.stderr
+
+
+def test_a_check_of_a_store_that_is_not_there_could_not_run(installed: Installed) -> None:
+    gone = {"YICI_S3_ENDPOINT": "127.0.0.1:1"}
+    failed = yici("check-store", environment=installed.environment | gone)
+    assert failed.returncode == 2
+    assert "unavailable" in failed.stderr and "Traceback" not in failed.stderr
 
 
 def test_a_system_of_an_unknown_department_is_refused_in_a_sentence(

@@ -10,6 +10,7 @@ import schemathesis
 from schemathesis.checks import CHECKS, load_all_checks
 
 from tests.cases.documents import pdf
+from tests.documents.certified import certify_department
 from tests.http.standing import WHY, Standing, case_body
 from tests.hub import HEALTH, MARKET
 from tests.lookups.asking import lookup
@@ -68,6 +69,7 @@ def test_every_operation_answers_as_the_document_says(own: Standing, checked: Ch
     as_public(own, checked)
     as_department(own, checked)
     as_holder(own, checked)
+    as_readers_of_files(own, checked)
     as_issuer(own, checked)
     as_auditor(own, checked)
     assert checked.wanted - checked.seen == set()
@@ -139,6 +141,28 @@ def as_holder(own: Standing, checked: Checked) -> None:
     send(own.holder, "POST", f"{own_authorization}refuse", 409, **which)
     send(own.holder, "POST", f"{own_authorization}withdraw", 200, **which)
     send(own.holder, "POST", f"{own_authorization}withdraw", 409, **which)
+
+
+def as_readers_of_files(own: Standing, checked: Checked) -> None:
+    send, which = checked.send, {"identifier": own.licence}
+    file = "/v1/certificates/{identifier}/file"
+    send(own.market, "GET", file, 503, **which)
+    certify_department(own.served, MARKET)
+    send(own.market, "GET", file, 200, **which)
+    send(own.holder, "GET", "/v1/me/certificates/{identifier}/pdf", 200, **which)
+    for speaker, path in ((own.market, "/v1/certificates"), (own.holder, "/v1/me/certificates")):
+        picture = f"{path}/{{identifier}}/picture"
+        send(speaker, "GET", picture, 200, **which)
+        send(speaker, "GET", picture, 400, headers={"Accept": "text/html"}, **which)
+    answered = own.health.post("/v1/lookups", json=lookup(case_body("")["holder"]["id"]))
+    why = {"lookup": answered.json()["lookup"], "reason": "核对主体资格", "valid_days": 7}
+    copies = "/v1/certificates/{identifier}/copies"
+    made = send(own.health, "POST", copies, 201, json=why, **which)
+    send(own.health, "POST", copies, 200, json=why, **which)
+    send(own.market, "POST", copies, 403, json=why, **which)
+    copy = made.headers["location"].rsplit("/", 1)[1]
+    send(own.health, "GET", "/v1/copies/{copy}", 200, copy=copy)
+    send(own.market, "GET", "/v1/copies/{copy}", 404, copy=copy)
 
 
 def as_issuer(own: Standing, checked: Checked) -> None:

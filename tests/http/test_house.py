@@ -33,14 +33,26 @@ PUBLIC = {
     "POST /v1/me/sessions",
     "GET /v1/items",
     "GET /v1/items/{code}",
+    "GET /v1/certificate-types",
+    "GET /v1/certificate-types/{key}",
+    "GET /v1/certificate-types/{key}/versions/{version}",
+    "GET /v1/certificate-types/{key}/versions/{version}/definition",
+    "GET /v1/certificate-types/{key}/versions/{version}/schema",
+    "GET /v1/certificate-types/{key}/versions/{version}/metadata",
     "GET /v1/status-lists/{issuer}/{number}",
     "GET /v1/trust",
+    "GET /v1/root",
+    "GET /v1/crl",
     "GET /v1/audit/checkpoint",
     "GET /v1/audit/consistency",
     "GET /v1/objects/{sha256}",
 }
 # These read the caller themselves, and their services ask the policy about what they found.
-ASKS_ITSELF = {"GET /v1/audit/receipts/{index}", "POST /v1/verifications"}
+ASKS_ITSELF = {
+    "GET /v1/audit/receipts/{index}",
+    "POST /v1/verifications",
+    "POST /v1/verifications/files",
+}
 
 
 def routes(router: Any) -> Iterator[APIRoute]:

@@ -24,15 +24,24 @@ PUBLIC = {
     ("post", "/v1/me/sessions"),
     ("get", "/v1/items"),
     ("get", "/v1/items/{code}"),
+    ("get", "/v1/certificate-types"),
+    ("get", "/v1/certificate-types/{key}"),
+    ("get", "/v1/certificate-types/{key}/versions/{version}"),
+    ("get", "/v1/certificate-types/{key}/versions/{version}/definition"),
+    ("get", "/v1/certificate-types/{key}/versions/{version}/schema"),
+    ("get", "/v1/certificate-types/{key}/versions/{version}/metadata"),
     ("get", "/v1/status-lists/{issuer}/{number}"),
     ("get", "/v1/trust"),
+    ("get", "/v1/root"),
+    ("get", "/v1/crl"),
     ("get", "/v1/audit/checkpoint"),
     ("get", "/v1/audit/consistency"),
+    ("get", "/v1/objects/{sha256}"),
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),
 }
-EITHER_WAY = {("post", "/v1/verifications")}
+EITHER_WAY = {("post", "/v1/verifications"), ("post", "/v1/verifications/files")}
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +162,8 @@ def filled(once: Standing, path: str) -> str:
     """A path with things that exist in place of its parameters."""
     values = {
         "code": "11440000MB2F03456K2000131019000",
+        "key": "business-licence",
+        "version": "1",
         "identifier": once.licence,
         "issuer": once.licence.split(".")[6],
         "number": "1",
@@ -161,7 +172,9 @@ def filled(once: Standing, path: str) -> str:
         "case": once.case,
         "material": "premises-floor-plan",
         "authorization": once.authorization,
+        "presentation": once.case,
         "index": "0",
+        "sequence": "1",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
 

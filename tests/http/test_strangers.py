@@ -13,6 +13,7 @@ import pytest
 from certstore.identifiers import CertificateIdentifier
 from exchange import embedded
 from exchange.access import Caller
+from exchange.certificate_types.schemas import SAMPLE
 from exchange.tokens.access_tokens import AccessTokens
 from tests.cases.documents import pdf
 from tests.conftest import Database
@@ -46,6 +47,7 @@ def system_doors(once: Standing) -> list[Asked]:
         ("POST", "/v1/lookups", {"json": lookup(credit_code(1))}),
         ("POST", "/v1/lookups/batch", {"json": {"lookups": [lookup(credit_code(1))]}}),
         ("POST", "/v1/items", {"json": ITEM}),
+        ("POST", "/v1/certificate-types", {"json": {"definition": SAMPLE}}),
     ]
 
 

@@ -81,6 +81,22 @@ def test_of_two_permits_the_stricter_mask_wins(lookup: LookupRequest) -> None:
     decision = PolicyEngine.from_text(rules).decide(lookup)
     assert decision.rules == ("a", "b")
     assert decision.masks == {"name": "hidden", "credit_code": "first1last1"}
+    assert decision.lifted == frozenset()
+
+
+def test_a_field_that_a_rule_gives_out_by_name_is_lifted_unless_another_masks_it(
+    lookup: LookupRequest,
+) -> None:
+    rules = """
+    @id("a") @zh("甲") @en("a") @mask("name=none, credit_code=none, other=none")
+    permit (principal, action == Action::"lookup", resource);
+    @id("b") @zh("乙") @en("b") @mask("credit_code=hidden")
+    permit (principal, action == Action::"lookup", resource);
+    """
+    decision = PolicyEngine.from_text(rules).decide(lookup)
+    assert decision.lifted == {"name"}
+    silent = PolicyEngine.from_text(PERMIT_ALL).decide(lookup)
+    assert (silent.masks["name"], silent.lifted) == ("none", frozenset())
 
 
 @pytest.mark.parametrize(

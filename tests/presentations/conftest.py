@@ -11,7 +11,7 @@ import pytest
 from exchange import embedded
 from tests.conftest import Database
 from tests.hub import served_hub
-from tests.presentations.people import Counter, Holder, Room
+from tests.presentations.people import Counter, Holder, Person, Room
 
 _NUMBERS = count(7001)
 
@@ -28,6 +28,18 @@ def room(
             yield Room(served, database)
     finally:
         embedded.drop_database(postgres, name)
+
+
+@pytest.fixture(scope="package")
+def registered(room: Room) -> Person:
+    return room.register(7000)
+
+
+@pytest.fixture
+def anybody(room: Room, registered: Person) -> Iterator[Holder]:
+    """A holder shared by the tests that leave nothing behind that others would mind."""
+    with room.sign_in(registered) as found:
+        yield found
 
 
 @pytest.fixture

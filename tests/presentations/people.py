@@ -24,6 +24,15 @@ OPERATOR = {"account": "zhang.wei", "name": "张伟", "unit": "综合窗口3号"
 HUB = "http://hub.test"
 
 
+@dataclass(frozen=True)
+class Person:
+    """An enterprise with an account and a licence."""
+
+    account: str
+    id: str
+    licence: str
+
+
 @dataclass
 class Holder:
     """A signed-in enterprise and its licence."""
@@ -94,14 +103,23 @@ class Room:
     served: Served
     database: Database
 
-    @contextmanager
-    def holder(self, number: int) -> Iterator[Holder]:
+    def register(self, number: int) -> Person:
+        """Give an enterprise a licence and an account."""
         id = self.served.issue_licence(number)
         account = f"enterprise-{number}"
         self.served.register_applicant(account, "001", id, f"第{number}号有限公司")
         licence = str(CertificateIdentifier(f"{MARKET}001", MARKET, credit_code(number), 1))
-        with self.served.as_applicant(account) as client:
-            yield Holder(client, id, licence, self)
+        return Person(account, id, licence)
+
+    @contextmanager
+    def sign_in(self, person: Person) -> Iterator[Holder]:
+        with self.served.as_applicant(person.account) as client:
+            yield Holder(client, person.id, person.licence, self)
+
+    @contextmanager
+    def holder(self, number: int) -> Iterator[Holder]:
+        with self.sign_in(self.register(number)) as found:
+            yield found
 
     @contextmanager
     def counter(self, department: str = HEALTH) -> Iterator[Counter]:

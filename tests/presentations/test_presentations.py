@@ -28,20 +28,20 @@ def rule_of(answer: Any) -> str:
     return rule
 
 
-def test_a_counter_gets_the_chosen_fields_and_no_other(holder: Holder, counter: Counter) -> None:
-    made = holder.show("name", "credit_code")
+def test_a_counter_gets_the_chosen_fields_and_no_other(anybody: Holder, counter: Counter) -> None:
+    made = anybody.show("name", "credit_code")
     answer = counter.redeem(made["code"])
     assert answer.status_code == 200, answer.text
     (certificate,) = answer.json()["certificates"]
-    assert certificate["identifier"] == holder.licence
+    assert certificate["identifier"] == anybody.licence
     assert set(certificate["fields"]) == {"name", "credit_code"}
-    assert certificate["fields"]["credit_code"] == holder.id
+    assert certificate["fields"]["credit_code"] == anybody.id
 
 
 def test_the_answer_is_signed_and_receipted_as_any_lookups(
-    room: Room, holder: Holder, counter: Counter
+    room: Room, anybody: Holder, counter: Counter
 ) -> None:
-    made = holder.show("name")
+    made = anybody.show("name")
     body = json.dumps(asked(made["code"])).encode()
     answer = counter.client.post(
         "/v1/presentations/redeem", content=body, headers={"Content-Type": "application/json"}
@@ -67,8 +67,8 @@ def test_the_holder_sees_who_scanned_it(holder: Holder, counter: Counter) -> Non
     assert shown["used_by_name"]["zh"]
 
 
-def test_a_code_is_good_once(room: Room, holder: Holder, counter: Counter) -> None:
-    made = holder.show("name")
+def test_a_code_is_good_once(room: Room, anybody: Holder, counter: Counter) -> None:
+    made = anybody.show("name")
     assert counter.redeem(made["code"]).status_code == 200
     again = counter.redeem(made["code"])
     assert rule_of(again) == "code-used"
@@ -79,8 +79,8 @@ def test_a_code_is_good_once(room: Room, holder: Holder, counter: Counter) -> No
     assert verify_receipt(again.json()["receipt"], room.served.hub.log.vkey, "hub.test/log")
 
 
-def test_of_many_scans_at_once_exactly_one_wins(room: Room, holder: Holder) -> None:
-    made = holder.show("name")
+def test_of_many_scans_at_once_exactly_one_wins(room: Room, anybody: Holder) -> None:
+    made = anybody.show("name")
     departments = [HEALTH] * 6
     with ThreadPoolExecutor(6) as pool, room.counter() as counter:
         answers = list(pool.map(lambda _: counter.redeem(made["code"]), departments))
@@ -90,10 +90,10 @@ def test_of_many_scans_at_once_exactly_one_wins(room: Room, holder: Holder) -> N
 
 
 def test_a_withdrawn_code_is_refused_and_the_refusal_is_logged(
-    room: Room, holder: Holder, counter: Counter
+    room: Room, anybody: Holder, counter: Counter
 ) -> None:
-    made = holder.show("name")
-    ended = holder.withdraw(made["presentation"])
+    made = anybody.show("name")
+    ended = anybody.withdraw(made["presentation"])
     assert ended.json()["state"] == "withdrawn", ended.text
     assert rule_of(counter.redeem(made["code"])) == "code-withdrawn"
     (refused,) = room.records(kind="refusal", authorization=made["presentation"])
@@ -112,9 +112,9 @@ def test_an_expired_code_is_refused_and_the_refusal_is_logged(room: Room, holder
 
 
 def test_a_code_for_one_department_is_refused_to_another_and_stays_good(
-    room: Room, holder: Holder, counter: Counter
+    room: Room, anybody: Holder, counter: Counter
 ) -> None:
-    made = holder.show("name", audience=SERVICE_CENTRE)
+    made = anybody.show("name", audience=SERVICE_CENTRE)
     assert made["audience_name"]["zh"]
     assert rule_of(counter.redeem(made["code"])) == "code-of-another-department"
     with room.counter(SERVICE_CENTRE) as centre:
@@ -177,9 +177,9 @@ def test_who_guesses_too_much_cannot_use_a_right_code_either(room: Room, holder:
 
 
 def test_the_qr_code_says_the_code_and_a_scanner_may_send_what_it_read(
-    holder: Holder, counter: Counter, tmp_path: Path
+    anybody: Holder, counter: Counter, tmp_path: Path
 ) -> None:
-    made = holder.show("name")
+    made = anybody.show("name")
     assert made["text"] == "YICI:" + made["code"]
     read = zxingcpp.read_barcodes(drawn(made["svg"], tmp_path))
     assert [each.text for each in read] == [made["text"]]
@@ -194,14 +194,14 @@ def drawn(svg: str, folder: Path) -> Image.Image:
     return Image.open(io.BytesIO(png))
 
 
-def test_small_letters_blanks_and_hyphens_are_read(holder: Holder, counter: Counter) -> None:
-    code = holder.show("name")["code"].lower()
+def test_small_letters_blanks_and_hyphens_are_read(anybody: Holder, counter: Counter) -> None:
+    code = anybody.show("name")["code"].lower()
     typed = " ".join(code[at : at + 4] for at in range(0, 32, 4)).replace(" ", "-", 3)
     assert counter.redeem(typed).status_code == 200
 
 
-def test_the_code_is_kept_nowhere(room: Room, holder: Holder, counter: Counter) -> None:
-    made = holder.show("name")
+def test_the_code_is_kept_nowhere(room: Room, anybody: Holder, counter: Counter) -> None:
+    made = anybody.show("name")
     counter.redeem(made["code"])
     with room.served.hub.work.read() as connection:
         (row,) = connection.execute(
@@ -213,11 +213,11 @@ def test_the_code_is_kept_nowhere(room: Room, holder: Holder, counter: Counter) 
             assert dumped and not any(
                 made["code"] in each or made["code"].encode().hex() in each for each in dumped
             )
-    assert "code" not in holder.shown()[0]
+    assert "code" not in anybody.shown()[0]
 
 
-def test_codes_differ_and_are_long(holder: Holder) -> None:
-    codes = {holder.show("name")["code"] for _ in range(5)}
+def test_codes_differ_and_are_long(anybody: Holder) -> None:
+    codes = {anybody.show("name")["code"] for _ in range(5)}
     assert len(codes) == 5 and all(len(code) * 5 >= 160 for code in codes)
 
 
@@ -297,16 +297,16 @@ def test_a_replaced_version_is_not_shown(room: Room, holder: Holder) -> None:
 
 @pytest.mark.parametrize("state", ["used", "withdrawn", "expired"])
 def test_what_has_ended_cannot_be_withdrawn(
-    room: Room, holder: Holder, counter: Counter, state: str
+    room: Room, anybody: Holder, counter: Counter, state: str
 ) -> None:
-    made = holder.show("name", seconds=30)
+    made = anybody.show("name", seconds=30)
     if state == "used":
         counter.redeem(made["code"]).raise_for_status()
     elif state == "withdrawn":
-        holder.withdraw(made["presentation"]).raise_for_status()
+        anybody.withdraw(made["presentation"]).raise_for_status()
     else:
         room.served.clock.advance(seconds=31)
-    answer = holder.withdraw(made["presentation"])
+    answer = anybody.withdraw(made["presentation"])
     assert (answer.status_code, answer.json()["state"]) == (409, state)
 
 

@@ -33,8 +33,7 @@ def pulling_of(
         hub.registers.definitions,
         gate,
         root=root or hub.settings.registers_dir,
-        keys_dir=hub.settings.keys_dir,
-        passphrase=PASSPHRASE.encode(),
+        keys=hub.keys,
         workers=2,
     )
 
