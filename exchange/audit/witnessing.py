@@ -124,6 +124,7 @@ class Submitter:
         self._renew_after = most_age / 3
         self._client = client
         self._seen: dict[str, int] = {}
+        self._asked = False
 
     def run(self) -> Cosigned | None:
         """One round: the checkpoint that was newly cosigned by enough, or None.
@@ -138,8 +139,12 @@ class Submitter:
                 newest = find_cosigned(cursor)
             except RecordAbsent:
                 return None
-        if newest and newest.size == head.size and now - newest.at < self._renew_after:
+        # What is stored may have been put back to an earlier state while no worker ran: the first
+        # round always asks.
+        fresh = newest and newest.size == head.size and now - newest.at < self._renew_after
+        if fresh and self._asked:
             return None
+        self._asked = True
         lines = [
             line
             for witness in self._policy.witnesses

@@ -38,7 +38,7 @@ from exchange.lookups.deciding import Asked, Decided, Deciding
 from exchange.lookups.reading import Held
 from exchange.lookups.releasing import release
 from exchange.lookups.schemas import LookupIn
-from exchange.lookups.units import Answered, Unit, release
+from exchange.lookups.units import Answered, Unit
 from exchange.observing import count_lookups
 
 MOST_LOOKUPS_PER_COMMIT = 1000
