@@ -37,6 +37,7 @@ for name, column in (
     ("case", audit_records.c.case_number),
     ("operator", audit_records.c.operator),
     ("department", audit_records.c.department),
+    ("lookup", audit_records.c.lookup),
 ):
     Index(
         f"audit_records_{name}",
@@ -44,12 +45,6 @@ for name, column in (
         audit_records.c.index,
         postgresql_where=column.isnot(None),
     )
-Index(
-    "audit_records_lookup",
-    audit_records.c.lookup,
-    postgresql_where=audit_records.c.lookup.isnot(None),
-)
-
 audit_tiles = Table(
     "audit_tiles",
     metadata,

@@ -40,7 +40,7 @@ CREATE INDEX audit_records_operator ON audit_records (operator, index)
     WHERE operator IS NOT NULL;
 CREATE INDEX audit_records_department ON audit_records (department, index)
     WHERE department IS NOT NULL;
-CREATE INDEX audit_records_lookup ON audit_records (lookup) WHERE lookup IS NOT NULL;
+CREATE INDEX audit_records_lookup ON audit_records (lookup, index) WHERE lookup IS NOT NULL;
 CREATE INDEX audit_records_recorded_at ON audit_records USING brin (recorded_at);
 """
 

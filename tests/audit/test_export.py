@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from exchange.audit.errors import LogUnusable
 from exchange.audit.evidence import DatabaseEvidence, FolderEvidence, build_line, parse_line
 from exchange.audit.export import export
 from exchange.audit.log import Log
-from exchange.audit.receipts import verify_receipt
+from exchange.audit.proofs import verify_proof
 from tests.audit.conftest import ALTERED, NONCE, ORIGIN, SIZE, record
 from tests.conftest import Database
 
@@ -154,13 +155,21 @@ def test_commands_say_what_holds_and_end_with_their_code(
     console = Console(file=told, width=200)
     url = database.app_url
     assert commands.verify(console, database_url=url, vkey=log.vkey) == 0
-    kept = tmp_path / "one.tlog-proof"
-    assert commands.prove(console, 42, database_url=url, vkey=log.vkey, receipt_file=kept) == 0
-    assert verify_receipt(kept.read_text(), log.vkey, ORIGIN).record == record(42).body
-    assert commands.prove(console, 7_000, database_url=url, vkey=log.vkey) == 2
+    kept = tmp_path / "one.json"
+    assert commands.prove(console, "42", database_url=url, vkey=log.vkey, output=kept) == 0
+    assert commands.verify_file(console, kept, vkey=log.vkey, policy=None) == 0
+    assert (
+        verify_proof(json.loads(kept.read_text()), log.vkey, ORIGIN).record["reason"] == "number 42"
+    )
+    kept.write_text(kept.read_text().replace("number 42", "number 43"))
+    assert commands.verify_file(console, kept, vkey=log.vkey, policy=None) == 1
+    kept.write_text("nothing")
+    assert commands.verify_file(console, kept, vkey=log.vkey, policy=None) == 1
+    for absent in ("7000", "0197a000-0000-7000-8000-000000000001"):
+        assert commands.prove(console, absent, database_url=url, vkey=log.vkey) == 2
     intruder.execute("UPDATE audit_records SET body = %s WHERE index = 42", (ALTERED,))
     assert commands.verify(console, database_url=url, vkey=log.vkey) == 1
-    assert commands.prove(console, 42, database_url=url, vkey=log.vkey) == 1
+    assert commands.prove(console, "42", database_url=url, vkey=log.vkey) == 1
     assert "第 42 条记录被改动 · record 42 was altered" in told.getvalue()
     gone = url.replace(database.name, "nowhere")
     assert commands.verify(console, database_url=gone, vkey=log.vkey) == 2

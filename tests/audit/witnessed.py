@@ -63,7 +63,7 @@ def two_hubs(server: embedded.EmbeddedPostgres, folder: Path) -> Iterator[tuple[
     with ExitStack() as stack:
         sides = []
         for name, other in ("ab", "ba"):
-            database = stack.enter_context(_database(server))
+            database = stack.enter_context(fresh_database(server))
             policies = _policies(folder, name, other, ports[other])
             settings = make_settings(
                 database,
@@ -98,7 +98,8 @@ def _policies(folder: Path, name: str, other: str, port: int) -> dict[str, Path]
 
 
 @contextmanager
-def _database(server: embedded.EmbeddedPostgres) -> Iterator[Database]:
+def fresh_database(server: embedded.EmbeddedPostgres) -> Iterator[Database]:
+    """A database of its own for as long as the block lasts."""
     name = f"test_{secrets.token_hex(6)}"
     embedded.create_database(server, name, template="template_yici")
     try:
