@@ -44,32 +44,45 @@ def insert_records(
     """
     parts = [_COPY_HEADER]
     add = parts.append
+    texts: dict[str | None, bytes] = {None: _NULL}
+
+    def text(value: str | None) -> bytes:
+        # Departments, systems, operators and kinds are few.
+        known = texts.get(value)
+        if known is None:
+            assert value is not None  # noqa: S101
+            known = texts[value] = _field(value.encode())
+        return known
+
     rows = zip(records, openings, leaves, strict=True)
     for index, (record, opening, leaf) in enumerate(rows, first_index):
         kept = record.indexed
         microseconds = (kept.at - _EPOCH) // _MICROSECOND
-        add(_FIXED.pack(_COLUMNS, 8, index, 8, microseconds, HASH_SIZE))
-        add(leaf)
-        add(_NONCE_LENGTH)
-        add(opening[:NONCE_SIZE])
-        add(_field(record.body))
-        add(_text(kept.kind))
-        add(_NULL if kept.subject is None else _field(kept.subject))
-        add(_text(kept.department))
-        add(_text(kept.system))
-        add(_text(kept.operator))
-        add(_text(kept.case))
-        add(_text(kept.lookup))
+        add(
+            b"".join(
+                (
+                    _FIXED.pack(_COLUMNS, 8, index, 8, microseconds, HASH_SIZE),
+                    leaf,
+                    _NONCE_LENGTH,
+                    opening[:NONCE_SIZE],
+                    len(record.body).to_bytes(4, "big"),
+                    record.body,
+                    text(kept.kind),
+                    _NULL if kept.subject is None else _field(kept.subject),
+                    text(kept.department),
+                    text(kept.system),
+                    text(kept.operator),
+                    text(kept.case),
+                    text(kept.lookup),
+                )
+            )
+        )
     add(_COPY_END)
     cursor.copy_expert(_COPY, io.BytesIO(b"".join(parts)), size=1 << 20)
 
 
 def _field(value: bytes) -> bytes:
     return len(value).to_bytes(4, "big") + value
-
-
-def _text(value: str | None) -> bytes:
-    return _NULL if value is None else _field(value.encode())
 
 
 def root_level(level: int) -> int:

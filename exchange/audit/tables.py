@@ -36,7 +36,6 @@ for name, column in (
     ("subject", audit_records.c.subject),
     ("case", audit_records.c.case_number),
     ("operator", audit_records.c.operator),
-    ("department", audit_records.c.department),
     ("lookup", audit_records.c.lookup),
 ):
     Index(

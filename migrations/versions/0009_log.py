@@ -38,15 +38,13 @@ CREATE INDEX audit_records_case ON audit_records (case_number, index)
     WHERE case_number IS NOT NULL;
 CREATE INDEX audit_records_operator ON audit_records (operator, index)
     WHERE operator IS NOT NULL;
-CREATE INDEX audit_records_department ON audit_records (department, index)
-    WHERE department IS NOT NULL;
 CREATE INDEX audit_records_lookup ON audit_records (lookup, index) WHERE lookup IS NOT NULL;
 CREATE INDEX audit_records_recorded_at ON audit_records USING brin (recorded_at);
 """
 
 DOWN = """
 DROP INDEX audit_records_subject, audit_records_case, audit_records_operator,
-    audit_records_department, audit_records_lookup, audit_records_recorded_at;
+    audit_records_lookup, audit_records_recorded_at;
 CREATE INDEX audit_records_subject ON audit_records (subject) WHERE subject IS NOT NULL;
 ALTER TABLE audit_records
     DROP COLUMN nonce, DROP COLUMN department, DROP COLUMN system, DROP COLUMN operator,

@@ -158,7 +158,6 @@ def test_a_lookup_is_found_by_an_index_however_long_the_log_is(once: Served) -> 
         "subject = '\\x00'": "audit_records_subject",
         "case_number = 'x'": "audit_records_case",
         "operator = 'x'": "audit_records_operator",
-        "department = 'x'": "audit_records_department",
     }
     with once.hub.work.read() as connection:
         cursor = connection.connection.cursor()
