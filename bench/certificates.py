@@ -45,8 +45,7 @@ Say = Callable[..., None]
 @dataclass(frozen=True, slots=True)
 class Ran:
     """A job that a worker ran: rows a second from the start of its first chunk to its end and
-    overall, and the most memory its processes held together, in MB (resident; what they share
-    counted in each)."""
+    overall, and the most memory its processes held, together and the largest, in MB."""
 
     job: Job
     rate: float
@@ -85,15 +84,15 @@ def run_issue(installation: Installation, first: int, end: int) -> Ran:
     caller = Caller("operator", "bench", ISSUER, frozenset({"certificates"}))
     permitted = hub.access.permit(caller, "read-certificate", resource_department=ISSUER)
     with tempfile.TemporaryFile() as file:
-        write_rows(file, first, end)  # type: ignore[arg-type]
-        sha256 = hub.bulk.put_file(permitted, file).sha256  # type: ignore[arg-type]
+        write_rows(file, first, end)
+        sha256 = hub.bulk.put_file(permitted, file).sha256
     job = hub.bulk.request(permitted, Wanted("issue", TYPE, sha256, "jsonl"))
     worker = subprocess.Popen([sys.executable, "-c", WORKER, str(job.id)])
     memory = largest = 0.0
     while worker.poll() is None:
         sizes = resident(worker.pid)
         memory, largest = max(memory, sum(sizes)), max([largest, *sizes])
-        time.sleep(0.2)
+        time.sleep(0.5)
     assert worker.returncode == 0, "the worker failed"
     done = hub.bulk.get(permitted, UUID(str(job.id)))
     assert done.state == "done" and done.counts["issued"] == end - first, done
@@ -117,18 +116,19 @@ def write_rows(file: BinaryIO, first: int, end: int) -> None:
 
 
 def resident(pid: int) -> list[float]:
-    """Resident memory of a process and of all below it, in MB each."""
+    """Resident memory of a process and of all below it, in MB each; pages that several share are
+    counted in parts (PSS), so that the sum is what they hold together."""
     found: list[float] = []
     waiting = [pid]
     while waiting:
         place = Path(f"/proc/{waiting.pop()}")
         try:
-            pages = int((place / "statm").read_text().split()[1])
+            rollup = (place / "smaps_rollup").read_text()
             for task in (place / "task").iterdir():
                 waiting += [int(child) for child in (task / "children").read_text().split()]
+            found.append(int(rollup.partition("\nPss:")[2].split()[0]) / 1000)
         except (OSError, IndexError, ValueError):
             continue  # it has ended meanwhile
-        found.append(pages * 4096 / 1e6)
     return found
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from certstore.identifiers import CertificateIdentifier, serial_from
     from certstore.issue import CertificateDraft, sign_certificate, sign_chunk
     from certstore.keys import Ed25519Signer, Es256Signer, TrustedKeys
+    from certstore.presentation import bind, present
     from certstore.status import State, StatusList
     from certstore.types import CertificateType, load_types
     from certstore.verify import TrustAnchors, Verdict, Verifier, verify
@@ -33,8 +34,10 @@ _HOME = {
     "TrustedKeys": "keys",
     "Verdict": "verify",
     "Verifier": "verify",
+    "bind": "presentation",
     "holder_key": "holders",
     "load_types": "types",
+    "present": "presentation",
     "serial_from": "identifiers",
     "sign_certificate": "issue",
     "sign_chunk": "issue",
@@ -55,8 +58,10 @@ __all__ = [
     "TrustedKeys",
     "Verdict",
     "Verifier",
+    "bind",
     "holder_key",
     "load_types",
+    "present",
     "serial_from",
     "sign_certificate",
     "sign_chunk",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from certstore.documents.check import PdfCheck
 from certstore.verdict import Part, Verdict
+
+if TYPE_CHECKING:
+    from certstore.documents.check import PdfCheck
 
 NAMES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {

@@ -21,7 +21,8 @@ _UNCHANGEABLE = (
     "published_lists",
     "authorization_uses", "policy_sets", "items", "certificate_types", "materials", "bound_copies",
     "signing_keys", "signing_key_events", "key_certificates", "root_certificates",
-    "revocation_lists",
+    "revocation_lists", "bulk_chunks", "bulk_refusals", "resigned_credentials",
+    "foreign_issuers", "imported_certificates",
     "audit_cosigned", "audit_alarms", "witness_refusals",
 )  # fmt: skip
 

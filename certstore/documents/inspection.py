@@ -15,6 +15,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any, Final
 
+from asn1crypto import cms
 from asn1crypto import x509 as asn1_x509
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.decode_limits import (
@@ -121,20 +122,38 @@ def _check_range(embedded: EmbeddedPdfSignature, data: bytes) -> None:
         raise Refusal("changed-after-seal")
     if second + rest > len(data):
         raise Refusal("truncated")
-    # What fills the place up behind the signature belongs to nothing that is signed.
-    if any(_behind_der(bytes.fromhex(data[first + 1 : second - 1].decode("ascii")))):
+    _check_encoding(bytes.fromhex(data[first + 1 : second - 1].decode("ascii")), embedded)
+
+
+def _check_encoding(content: bytes, embedded: EmbeddedPdfSignature) -> None:
+    """The seal is DER (EN 319 142-1 section 6.3), filled up with zeros, and those of its parts
+    that no signature covers say what the others do: not one bit of it is free."""
+    der, padding = _split(content)
+    whole = cms.ContentInfo.load(der, strict=True)
+    signed = whole["content"]
+    (signer,) = signed["signer_infos"]
+    named = signer["sid"].chosen
+    if (
+        any(padding)
+        or whole.copy().dump(force=True) != der
+        or {signed["version"].native, signer["version"].native} != {"v1"}
+        or [one.dump() for one in signed["digest_algorithms"]]
+        != [signer["digest_algorithm"].dump()]
+        or signer["sid"].name != "issuer_and_serial_number"
+        or named["issuer"].dump() != embedded.signer_cert.issuer.dump()
+    ):
         raise Refusal("altered")
 
 
-def _behind_der(content: bytes) -> bytes:
-    """What follows the one DER value that `content` begins with (X.690 section 8.1.3)."""
-    if len(content) < 2:
-        return b"\1"
+def _split(content: bytes) -> tuple[bytes, bytes]:
+    """The one DER value that `content` begins with (X.690 section 8.1.3), and what follows."""
     length, header = content[1], 2
     if length & 0x80:
         header += length & 0x7F
         length = int.from_bytes(content[2:header], "big")
-    return content[header + length :]
+    if header + length > len(content):
+        raise Refusal("altered")
+    return content[: header + length], content[header + length :]
 
 
 def _validate(

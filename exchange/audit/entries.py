@@ -2,7 +2,7 @@
 
 Pure. The *opening* of an entry is its nonce followed by the record; whoever is given both checks
 them against the public entry, and nobody else learns anything from it: the nonce is random, so
-neither guessing a record nor comparing two entries tells what they stand for. See decision 21.
+neither guessing a record nor comparing two entries tells what they stand for. See decision 24.
 """
 
 from __future__ import annotations

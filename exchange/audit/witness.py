@@ -1,7 +1,7 @@
 """Countersigns the logs of others (C2SP tlog-witness, `add-checkpoint`).
 
 What was cosigned is committed before the cosignature leaves. A cosigning leaves no record in
-this hub's own log: two hubs that witness each other would make records for ever (decision 22).
+this hub's own log: two hubs that witness each other would make records for ever (decision 25).
 A refusal that proves a log's misconduct does, with both checkpoints kept.
 """
 

@@ -85,9 +85,12 @@ def _hashed(key: str) -> int:
 
 
 def _repeated(keys: array[int]) -> set[int]:
-    previous, found = -1, set[int]()
-    for key in sorted(keys):
-        if key == previous:
-            found.add(key)
-        previous = key
+    found = set[int]()
+    # An eighth at a time: sorted, each number is an object of its own, six times as large.
+    for part in range(8):
+        previous = -1
+        for key in sorted(key for key in keys if key >> 61 == part):
+            if key == previous:
+                found.add(key)
+            previous = key
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +40,7 @@ class Judge:
         self._places = places
         self._lists = lists
         self.elsewhere: Callable[[], TrustAnchors] | None = None
+        self._kept: tuple[int, TrustAnchors] | None = None
 
     def judge(self, credential: str, now: datetime, expected: Expected | None = None) -> Verdict:
         """The verdict; with ``expected``, it also says whether the holder shows it."""
@@ -62,12 +63,18 @@ class Judge:
         return verdict._replace(holder_match=holder_unjudged(credential))
 
     def _trust(self, issuer: Any, now: datetime) -> TrustAnchors:
-        own = TrustAnchors.from_json(
-            trust_document(self._keys, self._places, self._access.snapshot(), now)
-        )
+        own = self._own(now)
         if self.elsewhere is None or not isinstance(issuer, str) or own.find_issuer(issuer):
             return own
         return self.elsewhere()
+
+    def _own(self, now: datetime) -> TrustAnchors:
+        """This hub's issuers, read anew whenever anything that governs, keys too, has changed."""
+        snapshot, kept = self._access.snapshot(), self._kept
+        if kept is None or kept[0] != snapshot.revision:
+            document = trust_document(self._keys, self._places, snapshot, now)
+            kept = self._kept = (snapshot.revision, TrustAnchors.from_json(document))
+        return replace(kept[1], as_of=now.replace(microsecond=0))
 
 
 def _claimed(credential: str) -> Mapping[str, Any]:

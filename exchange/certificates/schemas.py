@@ -96,4 +96,3 @@ class TrustOut(BaseModel):
 def state_out(state: State) -> CodeOut:
     """The answer's form of a state."""
     return CodeOut(code=state.code, zh=state.zh, en=state.en)
-

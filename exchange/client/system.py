@@ -10,6 +10,7 @@ from uuid import UUID
 from exchange.audit.errors import AuditError
 from exchange.audit.notes import Checkpoint
 from exchange.audit.receipts import VerifiedReceipt, verify_receipt
+from exchange.client.bulk import BulkWork
 from exchange.client.cases import Authorization, Case, Request, Savings
 from exchange.client.certificates import Standing, Verification
 from exchange.client.credentials import Credentials, KeySource
@@ -271,6 +272,11 @@ class Yici:
     def pull(self, register: str, pull: UUID) -> Pull:
         """State and counts of a pull."""
         return self._send("GET", f"/v1/registers/{register}/pulls/{pull}").read(Pull.of)
+
+    @property
+    def bulk(self) -> BulkWork:
+        """Work on the department's certificates by the hundred thousand."""
+        return BulkWork(self._session)
 
     def quarantine(self, register: str) -> Iterator[QuarantinedRow]:
         """What is wrong with which row, page by page."""

@@ -135,8 +135,8 @@ CREATE INDEX imported_certificates_holder ON imported_certificates (department, 
 """
 
 INSERT_ONLY = (
-    "bulk_files", "bulk_chunks", "bulk_objects", "bulk_refusals", "resigned_credentials", "foreign_issuers",
-    "imported_certificates",
+    "bulk_files", "bulk_chunks", "bulk_objects", "bulk_refusals", "resigned_credentials",
+    "foreign_issuers", "imported_certificates",
 )  # fmt: skip
 APPLICATION = "yici_app"
 

@@ -205,7 +205,7 @@ def test_a_worker_killed_at_random_moments_loses_and_doubles_nothing(served: Ser
             )  # fmt: skip
             assert worker.stdout is not None
             worker.stdout.readline()
-            if kills < 4:
+            if kills < 3:
                 time.sleep(die.uniform(0.05, 0.6))  # the random moment
                 worker.send_signal(signal.SIGKILL)
                 kills += 1

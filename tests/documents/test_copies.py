@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -13,10 +14,12 @@ from sqlalchemy.exc import ProgrammingError
 
 from certstore.documents import check_pdf
 from certstore.sdjwt import disclosable_paths
+from exchange.certificates.repository import find_version
+from exchange.documents.repository import find_released
 from exchange.documents.tables import documents
 from tests.documents.conftest import Room, licence
 from tests.documents.test_files import records
-from tests.hub import CULTURE, HEALTH, credit_code
+from tests.hub import CULTURE, HEALTH, MARKET, credit_code
 from tests.lookups.asking import lookup
 
 WHY = {"reason": "办理公共场所卫生许可，核对主体资格", "valid_days": 30}
@@ -192,3 +195,20 @@ def test_no_row_of_a_file_can_be_changed_by_the_application(room: Room) -> None:
             room.served.hub.engine.begin() as connection,
         ):
             connection.execute(statement)
+
+
+def test_a_case_and_an_authorization_name_the_lookup_as_well(room: Room) -> None:
+    number = room.issue()
+    looked_up = room.looked_up(number)
+    by_nobody = ask(room.health, number, case="2026-000123", authorization=str(uuid4()))
+    assert by_nobody.status_code == 403
+    hub = room.served.hub
+    with hub.work.read() as connection:
+        read = find_version(connection, MARKET, f"{MARKET}001", credit_code(number), 1)
+        assert read is not None
+        found = find_released(
+            connection, read, HEALTH, since=datetime(2026, 1, 1, tzinfo=UTC),
+            case_number="2026-000123",
+        )  # fmt: skip
+    assert found is not None
+    assert str(found.lookup) == looked_up

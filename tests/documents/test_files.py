@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -160,3 +161,18 @@ def test_where_no_root_certified_the_issuers_key_the_remedy_is_named(served: Ser
     assert answer.json()["reason"] == "not-certified"
     assert "yici key" in answer.json()["detail"]
     assert picture.status_code == 200
+
+
+def test_of_two_who_ask_at_once_both_get_the_one_file_that_was_kept(room: Room) -> None:
+    number = room.issue()
+    ask = f"/v1/certificates/{licence(number)}/file"
+    with ThreadPoolExecutor(3) as threads:
+        answers = list(threads.map(lambda _: room.market.get(ask), range(3)))
+    assert [each.status_code for each in answers] == [200] * 3
+    kept = room.market.get(ask).content
+    with room.served.hub.work.read() as connection:
+        rows = connection.execute(
+            sa.select(documents.c.sha256).where(documents.c.serial == credit_code(number))
+        ).scalars()
+        assert list(rows) == [hashlib.sha256(kept).hexdigest()]
+    assert {each.content for each in answers} == {kept}

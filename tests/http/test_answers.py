@@ -9,6 +9,8 @@ import pytest
 import schemathesis
 from schemathesis.checks import CHECKS, load_all_checks
 
+from certstore.keys import Es256Signer
+from certstore.possession import sign_possession
 from tests.cases.documents import pdf
 from tests.documents.certified import certify_department
 from tests.http.standing import WHY, Standing, case_body
@@ -69,6 +71,7 @@ def test_every_operation_answers_as_the_document_says(own: Standing, checked: Ch
     as_public(own, checked)
     as_department(own, checked)
     as_holder(own, checked)
+    as_whoever_shows(own, checked)
     as_readers_of_files(own, checked)
     as_issuer(own, checked)
     as_auditor(own, checked)
@@ -141,6 +144,42 @@ def as_holder(own: Standing, checked: Checked) -> None:
     send(own.holder, "POST", f"{own_authorization}refuse", 409, **which)
     send(own.holder, "POST", f"{own_authorization}withdraw", 200, **which)
     send(own.holder, "POST", f"{own_authorization}withdraw", 409, **which)
+
+
+def as_whoever_shows(own: Standing, checked: Checked) -> None:
+    send, key = checked.send, Es256Signer.generate()
+    given = send(own.holder, "POST", "/v1/me/binding-nonces", 201).json()
+    proof = sign_possession(
+        key,
+        audience=given["audience"],
+        nonce=given["nonce"],
+        issued_at=own.served.clock.now(),
+    )
+    copies, which = "/v1/me/certificates/{identifier}/bound-copies", {"identifier": own.licence}
+    wanted = {"jwk": key.public_jwk(), "proof": proof}
+    copy = send(own.holder, "POST", copies, 201, json=wanted, **which)
+    send(own.holder, "POST", copies, 409, json=wanted, **which)
+    send(own.holder, "POST", copies, 400, json={**wanted, "proof": "x"}, **which)
+    showing = {"identifier": own.licence, "fields": ["name"]}
+    made = send(own.holder, "POST", "/v1/me/presentations", 201, json=showing).json()
+    redeeming = {
+        "code": made["text"],
+        "item": lookup("")["purpose"]["item"],
+        "case": "C-9",
+        "operator": lookup("")["operator"],
+    }
+    for status in (200, 403):
+        send(own.health, "POST", "/v1/presentations/redeem", status, json=redeeming)
+    unknown = {**redeeming, "code": "A" * 32}
+    send(own.health, "POST", "/v1/presentations/redeem", 404, json=unknown)
+    send(own.holder, "GET", "/v1/me/presentations", 200)
+    made = send(own.holder, "POST", "/v1/me/presentations", 201, json=showing).json()
+    withdraw, ended = "/v1/me/presentations/{presentation}/withdraw", made["presentation"]
+    for status in (200, 409):
+        send(own.holder, "POST", withdraw, status, presentation=ended)
+    shown = {"file": ("licence.sdjwt", copy.content)}
+    send(own.visitor, "POST", "/v1/verifications/files", 200, files=shown)
+    send(own.visitor, "POST", "/v1/verifications/files", 400, files={"file": ("x", b"x")})
 
 
 def as_readers_of_files(own: Standing, checked: Checked) -> None:

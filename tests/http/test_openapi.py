@@ -175,6 +175,8 @@ def filled(once: Standing, path: str) -> str:
         "presentation": once.case,
         "index": "0",
         "sequence": "1",
+        "job": once.case,
+        "name": "manifest.json",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
 

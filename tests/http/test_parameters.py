@@ -44,8 +44,9 @@ def test_an_identifier_whose_check_character_is_wrong_is_told_so(once: Standing)
         )
         assert document["reason"] == "check-digit", path
         assert "check character" in document["detail"] and "校验位" in document["zh"]["detail"]
-    answer = once.visitor.post("/v1/verifications", json={"identifier": wrong})
-    assert problem(answer, 400)["reason"] == "check-digit"
+    # Who was shown it is told so too, and that is an answer.
+    told = once.visitor.post("/v1/verifications", json={"identifier": wrong}).json()
+    assert (told["identifier_sound"], told["found"]) == (False, False)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from certstore.errors import KeyFault
 from certstore.jws import read_header
+from certstore.keys import Es256Signer
 from certstore.public_keys import TrustedKeys
 from certstore.sdjwt import parse
 from certstore.verify import TrustAnchors, Verdict, Verifier
@@ -23,6 +24,7 @@ from exchange.certificates.tables import certificates
 from exchange.errors import BadRequest, Conflict
 from exchange.hub import Hub, build_hub
 from exchange.keyring.certifying import Certifying
+from exchange.lookups.answers import AnswerRefused, digest, sign_answer, verify_answer
 from tests.certificates.rows import enterprise
 from tests.hub import CITY, HEALTH, MARKET, Served
 from tests.lookups.asking import lookup
@@ -233,3 +235,35 @@ def test_a_department_without_a_key_signs_nothing_and_its_lists_are_still_signed
     verdict = Verifier(trust, {uri: second.content}).verify(credential, at=served.clock.now())
     assert (verdict.issuer.code, verdict.status.code) == ("issuer-trusted", "status-valid")
     assert served.hub.keys.signer_of(CITY)
+
+
+@pytest.mark.parametrize(
+    ("dates", "refused"),
+    [
+        ({}, None),
+        ({"retired_at": NOON + timedelta(hours=1)}, None),
+        ({"retired_at": NOON - timedelta(hours=1)}, "key-retired"),
+        ({"compromised_from": NOON}, "key-compromised"),
+        ({"compromised_from": NOON + timedelta(hours=1)}, "key-compromised-later"),
+    ],
+    ids=["in use", "retired since", "retired before", "stolen before", "stolen since"],
+)
+def test_an_answer_is_judged_by_the_term_of_its_key(
+    dates: dict[str, datetime], refused: str | None
+) -> None:
+    signer = Es256Signer.generate()
+    answer = sign_answer(
+        signer, issuer="http://hub.test", audience=HEALTH, issued_at=int(NOON.timestamp()),
+        request=digest(b"{}"), result=digest(b"[]"), origin="hub.test/log", index=0,
+    )  # fmt: skip
+    jwk = {**signer.public_jwk(), **{name: at.isoformat() for name, at in dates.items()}}
+    keys = TrustedKeys.from_jwks({"keys": [jwk]})
+    asked: dict[str, Any] = {"request": b"{}", "result": b"[]", "audience": HEALTH}
+    if refused is None:
+        assert verify_answer(answer, keys, **asked).audience == HEALTH
+        return
+    with pytest.raises(AnswerRefused) as caught:
+        verify_answer(answer, keys, **asked)
+    assert caught.value.code == refused
+    if refused == "key-compromised-later":
+        assert verify_answer(answer, keys, receipted=True, **asked)

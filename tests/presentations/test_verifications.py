@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import httpx
@@ -12,10 +13,15 @@ import pytest
 import segno
 from PIL import Image
 
-from certstore.issue import sign_certificate
+from certstore.certificate_type import Title
+from certstore.holders import Holder as Subject
+from certstore.identifiers import CertificateIdentifier
+from certstore.issue import CertificateDraft, sign_certificate
 from certstore.keys import Es256Signer
 from certstore.presentation import bind, present
-from certstore.sdjwt import parse
+from certstore.sdjwt import issue, parse
+from tests.certstore.conftest import FIELDS
+from tests.documents.certified import certify_department
 from tests.hub import CULTURE, HEALTH, MARKET, SERVICE_CENTRE, TRANSPORT
 from tests.presentations.people import Holder, Person, Room, new_key
 
@@ -127,14 +133,6 @@ def test_a_certificate_signed_with_a_stolen_key_is_not_on_record(
 def test_a_certificate_nobody_issued_is_not_on_record(
     room: Room, asking: httpx.Client, whole: str
 ) -> None:
-    from datetime import date
-
-    from certstore.certificate_type import Title
-    from certstore.holders import Holder as Subject
-    from certstore.identifiers import CertificateIdentifier
-    from certstore.issue import CertificateDraft
-    from tests.certstore.conftest import FIELDS
-
     kind = room.served.hub.access.snapshot().types["business-licence"]
     draft = CertificateDraft(
         identifier=CertificateIdentifier(kind.code, MARKET, "NEVER", 1),
@@ -254,8 +252,6 @@ def test_no_file_or_two_are_refused(asking: httpx.Client) -> None:
 @pytest.fixture(scope="module")
 def sealing(room: Room) -> Iterator[Room]:
     """The room once a root has certified the market regulator's key."""
-    from tests.documents.certified import certify_department
-
     certify_department(room.served, MARKET)
     yield room
 
@@ -420,3 +416,61 @@ def test_nothing_that_was_shown_stands_in_the_log(
     record = room.records(kind="verification")[-1]
     text = json.dumps(record, ensure_ascii=False)
     assert "有限公司" not in text and parse(whole).jws.decode()[:40] not in text
+
+
+# Certificates issued elsewhere.
+
+
+@pytest.fixture(scope="module")
+def elsewhere(room: Room) -> Es256Signer:
+    """An issuer of another hub, whose key the operator has registered."""
+    signer = new_key()
+    document = {
+        "issuers": [{"id": FOREIGN, "department": CULTURE, "jwks": {"keys": [signer.public_jwk()]}}]
+    }
+    room.served.hub.foreign_issuers.register(json.dumps(document).encode(), by="tests")
+    return signer
+
+
+FOREIGN = "https://elsewhere.example/issuers/1"
+
+
+def issued_elsewhere(signer: Es256Signer, identifier: str) -> str:
+    claims = {
+        "iss": FOREIGN,
+        "iat": 1_770_000_000,
+        "nbf": 1_770_000_000,
+        "vct": "urn:yici:certificate:other:1",
+        "identifier": identifier,
+        "fields": {"name": "某公司"},
+    }
+    return issue(claims, [("fields", "name")], signer, typ="dc+sd-jwt")
+
+
+def test_a_certificate_of_a_registered_issuer_elsewhere_is_verified(
+    asking: httpx.Client, elsewhere: Es256Signer
+) -> None:
+    identifier = str(CertificateIdentifier(f"{CULTURE}001", CULTURE, "E1", 1))
+    told = verify(asking, credential=issued_elsewhere(elsewhere, identifier))
+    assert codes(told) == [
+        "signature-holds", "issuer-trusted", "status-not-published", "within-validity", None,
+        "not-on-record",
+    ]  # fmt: skip
+    assert told["identifier_sound"] is True
+
+
+def test_a_wrong_check_character_issued_elsewhere_is_flagged(
+    asking: httpx.Client, elsewhere: Es256Signer
+) -> None:
+    right = str(CertificateIdentifier(f"{CULTURE}001", CULTURE, "E2", 1))
+    wrong = right[:-1] + ("0" if right[-1] != "0" else "1")
+    told = verify(asking, credential=issued_elsewhere(elsewhere, wrong))
+    assert (told["identifier"], told["identifier_sound"]) == (wrong, False)
+    assert told["integrity"]["outcome"] == "valid"
+
+
+def test_an_issuer_nobody_registered_is_not_trusted(asking: httpx.Client) -> None:
+    identifier = str(CertificateIdentifier(f"{CULTURE}001", CULTURE, "E3", 1))
+    told = verify(asking, credential=issued_elsewhere(new_key(), identifier))
+    assert told["integrity"]["outcome"] == "unknown"
+    assert told["issuer"]["code"] in {"issuer-not-trusted", "key-unknown"}

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from connectors import WorkerGate
 from exchange.hub import Hub
 from exchange.registers.pulling import Pulling
-from tests.hub import CITY, MARKET, PASSPHRASE, TRANSPORT, Served
+from tests.hub import CITY, MARKET, TRANSPORT, Served
 
 REGISTERS = {
     "market-regulator": MARKET,

@@ -290,3 +290,12 @@ def test_every_code_is_worded_in_both_languages() -> None:
         assert part.code == code
         assert any("一" <= letter <= "鿿" for letter in part.zh)
         assert part.en.isascii()
+
+
+def test_no_bit_of_what_stands_before_the_signature_is_free(sealed: bytes) -> None:
+    own = hostile.seal_of(sealed)
+    raw = bytes.fromhex(own.decode())
+    for at in range(60):
+        changed = bytearray(raw)
+        changed[at] ^= 1
+        assert refusal(sealed.replace(own, changed.hex().upper().encode()))
