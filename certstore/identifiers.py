@@ -76,8 +76,10 @@ class CertificateIdentifier:
     @property
     def check(self) -> str:
         """The check character over the four parts, ISO 7064 MOD 37,36."""
-        prefix = _folded(self.type_code + self.issuer)
-        return str(mod_37_36.calc_check_digit(f"{prefix}{self.serial}{self.version:03d}"))
+        stands = _folded(self.type_code + self.issuer)
+        for character in f"{self.serial}{self.version:03d}":
+            stands = _STEP[stands][character]
+        return _CHECK[stands]
 
     def __str__(self) -> str:
         if not self._text:
@@ -121,13 +123,20 @@ class CertificateIdentifier:
         return _parse(text)
 
 
+# The first character of a number puts the sum of MOD 37,36 to its own value. So where the sum
+# stands is written as that character, and all its steps and outcomes are asked for once.
+_STEP: Final = {
+    stands: {
+        character: _ALPHABET[mod_37_36.checksum(stands + character)] for character in _ALPHABET
+    }
+    for stands in _ALPHABET
+}
+_CHECK: Final = {stands: str(mod_37_36.calc_check_digit(stands)) for stands in _ALPHABET}
+
+
 @lru_cache(maxsize=4096)
 def _folded(prefix: str) -> str:
-    """One character after which MOD 37,36 stands where it stands after all of `prefix`.
-
-    The first character of a number puts the sum to its own value, so a prefix that many
-    identifiers share is summed once.
-    """
+    """Where the sum stands after `prefix`, which many identifiers share."""
     return _ALPHABET[mod_37_36.checksum(prefix)]
 
 

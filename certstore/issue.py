@@ -95,15 +95,15 @@ def sign_certificate(
     draft.check()
     holder = draft.holder
     salts = new_salts(2 + len(draft.fields))
-    about = disclose_all((("id", holder.id), ("name", holder.name)), salts)
-    stated = disclose_all(draft.fields.items(), salts[2:])
-    payload = _visible(draft, issuer_uri, int(issued_at.timestamp()))
-    payload["holder"] = {"id_type": holder.id_type, "_sd": about.digests}
-    payload["fields"] = {"_sd": stated.digests}
-    payload["_sd_alg"] = "sha-256"
-    return assemble(
-        sign_compact(orjson.dumps(payload), signer, typ=TYP), about.disclosures + stated.disclosures
+    disclosures, digests = disclose_all(
+        (("id", holder.id), ("name", holder.name), *draft.fields.items()), salts
     )
+    payload = _visible(draft, issuer_uri, int(issued_at.timestamp()))
+    # Sorted, so that the order of the digests says nothing about the claims.
+    payload["holder"] = {"id_type": holder.id_type, "_sd": sorted(digests[:2])}
+    payload["fields"] = {"_sd": sorted(digests[2:])}
+    payload["_sd_alg"] = "sha-256"
+    return assemble(sign_compact(orjson.dumps(payload), signer, typ=TYP), disclosures)
 
 
 def _visible(draft: CertificateDraft, issuer_uri: str, issued_at: int) -> dict[str, Any]:

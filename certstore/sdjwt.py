@@ -45,7 +45,7 @@ class SdJwt(NamedTuple):
 
 
 class Disclosed(NamedTuple):
-    """The disclosures of some claims, and their digests in the order of an `_sd`."""
+    """The disclosures of some claims, and the digest of each."""
 
     disclosures: list[bytes]
     digests: list[str]
@@ -69,7 +69,7 @@ def disclose_all(claims: Iterable[tuple[str, Any]], salts: Iterable[str]) -> Dis
         _b2a(_dumps([salt, name, value]), newline=False).translate(TO_URL, b"=")
         for (name, value), salt in zip(claims, salts, strict=False)
     ]
-    return Disclosed(encoded, sorted(digests_of(encoded)))
+    return Disclosed(encoded, digests_of(encoded))
 
 
 def disclose_item(salt: str, value: Any) -> tuple[bytes, str]:

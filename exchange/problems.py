@@ -64,6 +64,8 @@ KINDS: Mapping[str, Kind] = {
     "department-slow": Kind(504, "部门系统超时", "The department's system is too slow"),
     "overloaded": Kind(503, "系统繁忙", "Too busy"),
     "log-unwitnessed": Kind(503, "日志缺少见证", "The log lacks witnesses"),
+    "cannot-sign": Kind(503, "签名密钥不可用", "A signing key is not available"),
+    "cannot-draw": Kind(503, "无法绘制证照文件", "The certificate's file cannot be drawn"),
     "unavailable": Kind(
         503, "数据库或对象存储不可用", "The database or the object store is not available"
     ),
@@ -126,10 +128,10 @@ _LOST = frozenset({"not-found", "altered"})
 
 def of_library_error(error: CertstoreError | ConnectorError) -> Response:
     """The problem of an error of a library: its own code stands in ``reason``."""
-    code = "unavailable" if error.code in _OWN_KEYS else "bad-request"
+    code = "cannot-sign" if error.code in _OWN_KEYS else "bad-request"
     if isinstance(error, DocumentError):
         # Files are drawn of the hub's own data: whoever asks for one has done nothing wrong.
-        code = "overloaded" if error.code == "busy" else "unavailable"
+        code = "overloaded" if error.code == "busy" else "cannot-draw"
     members = {"reason": error.code}
     if isinstance(error, StoreFault):
         code, members = "unavailable", {"reason": error.cause}

@@ -98,7 +98,7 @@ def list_bulk(
 
 
 @router.get(
-    "/v1/bulk/{job}",
+    "/v1/bulk/{job:uuid}",
     summary="How far a bulk job has come 批量任务进度",
     responses=problems(400, 401, 403, 404, 503),
 )
@@ -108,7 +108,7 @@ def read_bulk(hub: HubOf, permitted: Reads, job: UUID) -> BulkOut:
 
 
 @router.delete(
-    "/v1/bulk/{job}",
+    "/v1/bulk/{job:uuid}",
     summary="Stop a bulk job 停止批量任务",
     responses=problems(400, 401, 403, 404, 409, 503),
 )
@@ -118,7 +118,7 @@ def stop_bulk(hub: HubOf, permitted: Reads, job: UUID) -> BulkOut:
 
 
 @router.get(
-    "/v1/bulk/{job}/report",
+    "/v1/bulk/{job:uuid}/report",
     summary="Refused rows 拒收行报告",
     response_class=StreamingResponse,
     responses={
@@ -151,7 +151,7 @@ def read_report(
 
 
 @router.get(
-    "/v1/bulk/{job}/files",
+    "/v1/bulk/{job:uuid}/files",
     summary="Files of an export 导出文件",
     responses=problems(400, 401, 403, 404, 503),
 )
@@ -161,7 +161,7 @@ def list_files(hub: HubOf, permitted: Reads, job: UUID) -> ExportedFilesOut:
 
 
 @router.get(
-    "/v1/bulk/{job}/files/{name}",
+    "/v1/bulk/{job:uuid}/files/{name}",
     summary="Download a file of an export 下载导出文件",
     response_class=StreamingResponse,
     responses={

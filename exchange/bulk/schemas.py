@@ -172,7 +172,7 @@ class ImportedSearchIn(BaseModel):
     )
 
     holder: HolderIn
-    flagged: bool = False
+    flagged: Annotated[bool, Field(strict=True)] = False
 
 
 class ImportedOut(BaseModel):

@@ -109,10 +109,10 @@ def ask_and_grant(play: Play, counter: Counter, applicant: Applicant) -> Authori
     return granted
 
 
-def look_up(play: Play, counter: Counter, enterprise: Enterprise) -> Lookup:
+def look_up(play: Play, counter: Counter, enterprise: Enterprise) -> tuple[Lookup, LookupResult]:
     """Act d: only the named fields come back, with an answer and a receipt that prove themselves.
 
-    What was asked; it may be asked once more before the authorization is used up.
+    What was asked, which may be asked once more before the authorization is used up, and answered.
     """
     line = counter.system.case(counter.case.id).get_line(LICENCE)
     expect(line.state == "held", "授权后可查验执照", "the licence may be looked up now")
@@ -133,7 +133,7 @@ def look_up(play: Play, counter: Counter, enterprise: Enterprise) -> Lookup:
     prove_offline(play, "lookup.json", result)
     case = counter.system.attach_certificate(counter.case.id, LICENCE, result.lookup)
     expect(case.get_line(LICENCE).how == "certificate", "执照已入办件", "it stands in the case")
-    return asked
+    return asked, result
 
 
 def prove_offline(play: Play, name: str, result: LookupResult) -> None:

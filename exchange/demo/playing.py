@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from certstore.identifiers import CertificateIdentifier
 from exchange.client.applicant import Applicant
@@ -67,6 +71,7 @@ class Play:
     trust: Mapping[str, Any]
     _systems: dict[str, Yici] = field(default_factory=dict)
     _applicants: list[Applicant] = field(default_factory=list)
+    _transports: list[Transport] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -91,8 +96,15 @@ class Play:
         self._applicants.append(applicant)
         return applicant
 
+    def closing(self, transport: Transport) -> Transport:
+        """A connection that is closed with the others."""
+        self._transports.append(transport)
+        return transport
+
     def close(self) -> None:
         """Close all connections."""
+        for transport in self._transports:
+            transport.close()
         for system in self._systems.values():
             system.close()
         for applicant in self._applicants:
@@ -127,7 +139,7 @@ class Play:
 
 
 def fetch_trust(stage: Stage) -> Mapping[str, Any]:
-    """The hub's trust document, kept where the story's offline verifications find it."""
+    """The hub's trust document and root certificate, kept where whoever verifies finds them."""
     transport = Transport(stage.url)
     try:
         document: Mapping[str, Any] = transport.send("GET", "/v1/trust").json()
@@ -136,4 +148,6 @@ def fetch_trust(stage: Stage) -> Mapping[str, Any]:
     stage.place.demo.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document, ensure_ascii=False, indent=1)
     (stage.place.demo / "trust.json").write_text(text, encoding="utf-8")
+    root = x509.load_der_x509_certificate(b64decode(document["root"]["certificate"]))
+    (stage.place.demo / "root.pem").write_bytes(root.public_bytes(Encoding.PEM))
     return document

@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Final
 
-from certstore.base64url import b64url_decode
-from exchange.client.applicant import Applicant
+from certstore.history import verify_history
+from certstore.trust import TrustAnchors
+from exchange.client.certificates import Standing, Verification
 from exchange.client.lookups import Lookup
 from exchange.demo import cast
+from exchange.demo.checking import Expected, fetch_status_list, parts_told, verify_files
 from exchange.demo.counter import Counter
+from exchange.demo.fetching import Own
 from exchange.demo.playing import Enterprise, Play, expect
+from exchange.demo.showing import COPY, CREDENTIAL, PDF, Licence
 
-_FILE: Final = "business-licence.sdjwt"
-_LIST: Final = "status-list.jwt"
+HISTORY: Final = "history.json"
 _REVOKED: Final = "07"
 
 
-def download(play: Play, enterprise: Enterprise, applicant: Applicant) -> str:
-    """Before: the holder downloads the signed file; it verifies, online and offline."""
-    credential = applicant.download(str(enterprise.identifier))
-    play.keep(_FILE, credential)
-    verdict = play.system(cast.CENTRE_SYSTEM).verify_certificate(credential)
-    parts = (verdict.integrity, verdict.issuer, verdict.status, verdict.validity)
-    expect(
-        [part.outcome for part in parts if part] == ["valid"] * 4,
-        "执照文件四项核验均有效",
-        "the file is valid in all four parts",
-    )
-    _fetch_status_list(play, credential)
-    _verify_offline(play, 0, "status-valid")
-    play.tell.done(
-        "持证人下载执照文件，在线、离线核验均有效（完整性、颁发机构、状态、有效期）",
-        "the holder downloads the file; valid online and offline "
-        "(integrity, issuer, status, validity)",
-    )
-    return credential
-
-
 def revoke(
-    play: Play, counter: Counter, enterprise: Enterprise, asked: Lookup, credential: str
+    play: Play, counter: Counter, enterprise: Enterprise, asked: Lookup, licence: Licence
 ) -> None:
-    """The very next lookup says revoked, and so does verifying the old file."""
+    """The very next lookup says revoked, and so does verifying the old files."""
+    _expect_valid(play, licence)
     standing = play.system(cast.MARKET_SYSTEM).revoke(
         str(enterprise.identifier),
         reason="演示：提交虚假材料取得登记",
@@ -53,6 +35,67 @@ def revoke(
         f"{cast.MARKET.name_zh}吊销“{enterprise.name}”的营业执照",
         f"the issuer revokes the licence {enterprise.identifier}",
     )
+    _look_up_again(play, counter, asked, standing)
+    for verdict in _online(play, licence):
+        expect(
+            verdict.status is not None
+            and verdict.integrity is not None
+            and (verdict.integrity.outcome, verdict.status.outcome) == ("valid", "invalid"),
+            "旧文件在线核验显示已失效",
+            "the old file, verified online, is revoked",
+        )
+    fetch_status_list(play, licence.credential)
+    files = (PDF, CREDENTIAL, COPY)
+    said = verify_files(
+        play, [Expected(each, "status", "invalid", "status-invalid") for each in files]
+    )
+    play.tell.done(
+        "先前下载的 PDF、SD-JWT 和加注件，在线、离线核验均显示已失效（签章仍完好）；PDF：",
+        "the PDF, the SD-JWT and the copy given out before are revoked, online and offline, "
+        "though their seals still hold; of the PDF it is said:",
+    )
+    play.tell.quote(parts_told(said[0]))
+
+
+def prove_history(play: Play, enterprise: Enterprise, own: Own) -> None:
+    """The certificate's life, each event signed by its issuer, proves itself without the hub."""
+    events = own.history(str(enterprise.identifier))
+    kept = play.keep(HISTORY, {"statements": [each["statement"] for each in events]})
+    statements = json.loads(kept.read_bytes())["statements"]
+    trust = TrustAnchors.from_json((play.stage.place.demo / "trust.json").read_bytes())
+    found = verify_history(statements, trust)
+    operations = [f"{each['operation']['zh']} {each['operation']['en']}" for each in events]
+    expect(
+        found.holds
+        and [each.operation for each in found.statements] == ["01", "x-07"]
+        and not verify_history(statements[1:], trust).holds
+        and not verify_history([statements[0], _altered(statements[1])], trust).holds,
+        "履历离线核验成立，缺一条或改一条即不成立",
+        "the history holds offline, and no more with a statement missing or altered",
+    )
+    play.tell.done(
+        f"签名履历离线核验成立：{' → '.join(operations)}；缺一条或改一条即被指出",
+        f"the signed history of {len(statements)} events holds offline; "
+        "one missing or altered is found",
+    )
+
+
+def _expect_valid(play: Play, licence: Licence) -> None:
+    for verdict in _online(play, licence):
+        parts = (verdict.integrity, verdict.issuer, verdict.status, verdict.validity)
+        expect(
+            [part.outcome for part in parts if part] == ["valid"] * 4,
+            "执照文件四项核验均有效",
+            "the file is valid in all four parts",
+        )
+
+
+def _online(play: Play, licence: Licence) -> tuple[Verification, Verification]:
+    hub = play.system(cast.CENTRE_SYSTEM)
+    return hub.verify_certificate(licence.credential), hub.verify_file(licence.pdf)
+
+
+def _look_up_again(play: Play, counter: Counter, asked: Lookup, standing: Standing) -> None:
     result = counter.system.look_up(asked)
     expect(
         standing.state.code == _REVOKED
@@ -66,43 +109,8 @@ def revoke(
         f"（记录 {result.index}）",
         f"the very next lookup: {result.certificates[0].state} (record {result.index})",
     )
-    verdict = play.system(cast.CENTRE_SYSTEM).verify_certificate(credential)
-    expect(
-        verdict.status is not None
-        and verdict.integrity is not None
-        and (verdict.integrity.outcome, verdict.status.outcome) == ("valid", "invalid"),
-        "旧文件在线核验显示已失效",
-        "the old file, verified online, is revoked",
-    )
-    _fetch_status_list(play, credential)
-    said = _verify_offline(play, 1, "status-invalid")
-    play.tell.done(
-        "旧文件在线、离线核验均显示已失效（签名仍完好）：",
-        "the old file is revoked, online and offline, though its signature still holds:",
-    )
-    play.tell.quote(said)
 
 
-def _fetch_status_list(play: Play, credential: str) -> None:
-    payload = json.loads(b64url_decode(credential.split(".")[1].encode(), field="payload"))
-    uri = payload["status"]["status_list"]["uri"]
-    play.keep(_LIST, play.system(cast.CENTRE_SYSTEM).status_list(uri))
-
-
-def _verify_offline(play: Play, code: int, status: str) -> str:
-    """What `python -m certstore verify` says of the file, with the list fetched just now."""
-    trust = str(play.stage.place.demo / "trust.json")
-    command = [sys.executable, "-m", "certstore", "verify", _FILE, "--trust", trust]
-    done = play.program([*command, "--status", _LIST, "--json"])
-    found = json.loads(done.stdout) if done.returncode in (0, 1, 3) else {}
-    expect(
-        done.returncode == code and found["status"]["code"] == status,
-        f"离线核验应为 {status}",
-        f"verifying offline should say {status}",
-        done.stdout + done.stderr,
-    )
-    names = ("integrity", "issuer", "status", "validity")
-    return "\n".join(
-        f"{name}: {found[name]['outcome']} — {found[name]['zh']} · {found[name]['en']}"
-        for name in names
-    )
+def _altered(statement: str) -> str:
+    head, payload, signature = statement.split(".")
+    return f"{head}.{payload[:-1]}{'A' if payload[-1] != 'A' else 'B'}.{signature}"

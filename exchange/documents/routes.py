@@ -26,7 +26,8 @@ CopyPath = Annotated[
 ]
 AcceptHeader = Annotated[
     str | None,
-    Header(max_length=500, description="image/png (default) or image/svg+xml", examples=["*/*"]),
+    # OpenAPI has no such parameter (3.1 §4.8.12.1); the media types of the answer say it.
+    Header(max_length=500, include_in_schema=False),
 ]
 _Reading = Annotated[Permitted, Depends(Allowed("read-certificate"))]
 _Own = Annotated[Permitted, Depends(Allowed("read-own", own=True))]

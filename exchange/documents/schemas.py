@@ -18,7 +18,26 @@ class CopyIn(BaseModel):
     Name the ``lookup`` itself, or the ``case`` and the holder's ``authorization`` it was made by.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "lookup": "01890a5d-ac96-774b-bcce-b302099a8057",
+                    "reason": "办理公共场所卫生许可，核对主体资格",
+                    "valid_days": 30,
+                },
+                {
+                    "case": "SLZX-2026-000123",
+                    "authorization": "01890a5d-ac96-774b-bcce-b302099a8057",
+                    "reason": "存入办件档案",
+                    "valid_days": 90,
+                },
+            ]
+        },
+    )
 
     lookup: Annotated[
         UUID | None,

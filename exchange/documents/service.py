@@ -1,8 +1,8 @@
 """Files of certificates: made on demand, kept, handed out; nothing leaves before the log has it.
 
-1. Read the certificate. 2. Draw and seal it, outside any transaction. 3. Put the object.
-4. Commit its row and the records of making and of handing out. 5. Lock the object for as long
-as the type says. Who comes second gets what was kept.
+1. Read the certificate. 2. Draw and seal it, outside any transaction. 3. Put the object, locked
+for as long as the type says from its first moment on. 4. Commit its row and the records of making
+and of handing out. Who comes second gets what was kept; what they drew is litter.
 """
 
 from __future__ import annotations
@@ -276,10 +276,10 @@ class Documents:
         released: Released | None = None,
     ) -> tuple[Document, bytes]:
         certificate = read.certificate
-        ref = self._objects.put(drawn.content, PDF)
         retain_until = _end_of(
             read.kind.retention.kept_until(civil_day(now), certificate.valid_until)
         )
+        ref = self._objects.put(drawn.content, PDF, retain_until=retain_until)
         document = Document(
             self._clock.new_id(), certificate.issuer, certificate.type_code, certificate.serial,
             certificate.version, read.digest, drawn.kid, ref.sha256, ref.size, PDF, now,
@@ -302,7 +302,6 @@ class Documents:
             if kept is None:
                 raise _not_found()
             return self._hand_out(permitted, certificate, kept)
-        self._objects.retain(ref.sha256, retain_until)
         return document, drawn.content
 
     def _hand_out(
@@ -390,7 +389,8 @@ def _record(
 
 
 def _end_of(day: date) -> datetime:
-    return beginning_of(day + timedelta(days=1))
+    """The calendar of computers ends with 31 December 9999, which many certificates are valid to."""
+    return beginning_of(min(day, date.max - timedelta(days=1)) + timedelta(days=1))
 
 
 def _not_found() -> NotFound:

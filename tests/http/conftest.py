@@ -10,7 +10,9 @@ import pytest
 
 from exchange import embedded
 from tests.conftest import Database
+from tests.documents.certified import certify_department
 from tests.http.standing import Standing, standing
+from tests.hub import MARKET
 
 
 @pytest.fixture(scope="package")
@@ -22,6 +24,7 @@ def once(
     embedded.create_database(postgres, name, template="template_yici")
     try:
         with standing(Database(name, postgres), tmp_path_factory.mktemp("hub")) as found:
+            certify_department(found.served, MARKET)
             yield found
     finally:
         embedded.drop_database(postgres, name)

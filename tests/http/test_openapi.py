@@ -179,6 +179,7 @@ def filled(once: Standing, path: str) -> str:
         "sequence": "1",
         "job": once.case,
         "name": "manifest.json",
+        "copy": once.case,
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
 
