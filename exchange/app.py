@@ -12,7 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exchange import problems
 from exchange.applicants.routes import router as applicants
+from exchange.audit.routes import published as published_log
 from exchange.audit.routes import router as audit
+from exchange.audit.routes import witness
 from exchange.authorizations.routes import router as authorizations
 from exchange.bulk.routes import router as bulk
 from exchange.cases.routes import router as cases
@@ -100,6 +102,8 @@ def create_framework(hub: Hub) -> FastAPI:
         documents, public,
     ):  # fmt: skip
         app.include_router(router)
+    app.include_router(published_log)
+    app.include_router(witness)
     _operations(app)
     _document(app)
     return app
@@ -125,7 +129,7 @@ def _operations(app: FastAPI) -> None:
         responses=documented(503),
     )
     def readyz(hub: HubOf) -> dict[str, str]:
-        """Ready where the database answers and is at the schema this program was written for."""
+        """Ready where the database answers, is at this program's schema and may carry the log."""
         with hub.work.read() as connection:
             connection.execute(sa.text("SELECT 1"))
             if missing_migrations(connection):
@@ -133,6 +137,9 @@ def _operations(app: FastAPI) -> None:
                     "数据库尚未迁移到最新结构。",
                     "The database is not migrated: run `yici migrate`.",
                 )
+            refusal = hub.gate.find_refusal(connection.connection.cursor(), hub.clock.now())
+            if refusal is not None:
+                raise refusal
         return {"status": "ready"}
 
     @app.get(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from exchange.audit_commands import app as audit
 from exchange.bulk_commands import app as bulk
 from exchange.key_commands import app as keys
 from exchange.telling import fail, told
@@ -23,7 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-audit = typer.Typer(help="Prove the log / 验证日志", no_args_is_help=True)
 system = typer.Typer(help="Departments' systems / 部门应用系统", no_args_is_help=True)
 policy = typer.Typer(help="Policy sets / 规则集", no_args_is_help=True)
 app.add_typer(audit, name="audit")
@@ -220,78 +219,6 @@ def check_store(
     with embedded_environment(var) if embedded else nullcontext():
         check = build_from_environment().store_check
         return commands.check_store(Console(), check, options, state=state, as_json=as_json)
-
-
-@audit.command("verify")
-@told
-def verify_log(
-    folder: Annotated[
-        Path | None, typer.Option(help="an exported log, verified without any database")
-    ] = None,
-    against: Annotated[
-        Path | None, typer.Option(help="an older signed checkpoint that must be consistent")
-    ] = None,
-    vkey: Annotated[str | None, typer.Option(help="the log's public key")] = None,
-    embedded: Embedded = False,
-    var: Var = VAR,
-) -> int:
-    """Prove the whole log: every record, tile, root and the signature / 验证整个日志."""
-    from rich.console import Console
-
-    from exchange.audit import commands
-
-    if folder is not None:
-        return commands.verify(Console(), folder=folder, vkey=vkey, against=against)
-    with _log_of(embedded, var) as (url, own_key):
-        return commands.verify(Console(), database_url=url, vkey=vkey or own_key, against=against)
-
-
-@audit.command("export")
-@told
-def export_log(
-    folder: Annotated[Path, typer.Argument(help="a folder that does not exist yet")],
-    embedded: Embedded = False,
-    var: Var = VAR,
-) -> int:
-    """Write the log so that it verifies without the database / 导出日志."""
-    from rich.console import Console
-
-    from exchange.audit import commands
-
-    with _log_of(embedded, var) as (url, key):
-        return commands.export(Console(), folder, database_url=url, vkey=key)
-
-
-@audit.command("prove")
-@told
-def prove_record(
-    index: Annotated[int, typer.Argument(min=0, help="the record's place in the log")],
-    receipt: Annotated[Path | None, typer.Option(help="keep the receipt in this file")] = None,
-    embedded: Embedded = False,
-    var: Var = VAR,
-) -> int:
-    """Show one record with the proof that it stands in the log / 证明一条记录."""
-    from rich.console import Console
-
-    from exchange.audit import commands
-
-    with _log_of(embedded, var) as (url, key):
-        return commands.prove(Console(), index, database_url=url, vkey=key, receipt_file=receipt)
-
-
-@contextmanager
-def _log_of(embedded: bool, var: Path) -> Iterator[tuple[str, str]]:
-    """Address of the log's database and the log's public key."""
-    from exchange.demo.borrowing import embedded_environment
-    from exchange.keys import load_log_key
-    from exchange.settings import load_settings
-
-    with embedded_environment(var) if embedded else nullcontext():
-        settings = load_settings()
-        log_key = load_log_key(
-            settings.keys_dir, settings.keys_passphrase.get_secret_value(), settings.log_origin
-        )
-        yield settings.database_url.get_secret_value(), log_key.verifier.vkey
 
 
 @app.command("department")

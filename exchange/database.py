@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ _UNCHANGEABLE = (
     "signing_keys", "signing_key_events", "key_certificates", "root_certificates",
     "revocation_lists", "bulk_chunks", "bulk_refusals", "resigned_credentials",
     "foreign_issuers", "imported_certificates",
+    "audit_cosigned", "audit_alarms", "witness_refusals",
 )  # fmt: skip
 
 
@@ -42,28 +44,37 @@ def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
     )
 
 
+_UNSAFE = """
+    SELECT name, NULL FROM unnest(%s::text[]) AS name WHERE current_setting(name) = 'off'
+    UNION ALL
+    SELECT evidence, held FROM unnest(%s::text[]) AS evidence,
+        unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS held
+    WHERE has_table_privilege(evidence, held)
+"""
+
+
 def unsafe_for_evidence(connection: sa.Connection) -> list[str]:
     """Why this database may not carry the log; empty where nothing speaks against it.
 
     A server that may lose acknowledged commits, or a role that may change evidence, is refused
-    at start-up (``docs/operations.md``).
+    at start-up and while serving (``docs/operations.md``).
     """
-    reasons = []
-    for name in _DURABILITY:
-        value = connection.execute(
-            sa.text("SELECT current_setting(:name)"), {"name": name}
-        ).scalar()
-        if value == "off":
-            reasons.append(f"{name} is off: an acknowledged record could be lost in a crash")
-    for table in _UNCHANGEABLE:
-        for right in ("UPDATE", "DELETE", "TRUNCATE"):
-            held = connection.execute(
-                sa.text("SELECT has_table_privilege(:table, :right)"),
-                {"table": table, "right": right},
-            ).scalar()
-            if held:
-                reasons.append(f"the application's role has {right} on {table}")
-    return reasons
+    cursor = connection.connection.cursor()
+    try:
+        return unsafe_session(cursor)
+    finally:
+        cursor.close()
+
+
+def unsafe_session(cursor: Any) -> list[str]:
+    """As :func:`unsafe_for_evidence`, of the session of a raw cursor."""
+    cursor.execute(_UNSAFE, (list(_DURABILITY), list(_UNCHANGEABLE)))
+    return [
+        f"{name} is off: an acknowledged record could be lost in a crash"
+        if held is None
+        else f"the application's role has {held} on {name}"
+        for name, held in cursor
+    ]
 
 
 @contextmanager
@@ -103,4 +114,5 @@ __all__ = [
     "make_engine",
     "metadata",
     "unsafe_for_evidence",
+    "unsafe_session",
 ]

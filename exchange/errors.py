@@ -107,6 +107,12 @@ class Unavailable(HubError):
     code = "unavailable"
 
 
+class Unwitnessed(HubError):
+    """Too few witnesses, for too long, saw the log: no answer whose record nobody else saw."""
+
+    code = "log-unwitnessed"
+
+
 class SettingsFault(Exception):
     """The settings cannot be used; ``lines`` name every fault, never a value."""
 

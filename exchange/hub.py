@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from certstore.objects import ObjectStore
 from exchange.access import Access
 from exchange.applicants.service import Applicants
+from exchange.audit.gate import LogGate
 from exchange.audit.log import Log
 from exchange.audit.service import Audit
 from exchange.authorizations.service import Authorizations
@@ -53,6 +54,7 @@ from exchange.stores.opening import object_store as object_store
 from exchange.stores.service import Linked
 from exchange.tokens.service import Tokens
 from exchange.unit_of_work import UnitOfWork
+from exchange.witnessing import Witnessing, configure
 
 NAMED: tuple[NamesObjects, ...] = (
     ObjectColumns(materials.c.sha256, materials.c.size, materials.c.media_type),
@@ -99,6 +101,8 @@ class Hub:
     objects: ObjectStore
     linked: Linked
     store_check: StoreCheck
+    witnessing: Witnessing
+    gate: LogGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ class _Ground:
     governance: Governance
     access: Access
     objects: ObjectStore
+    witnessing: Witnessing
+    gate: LogGate
 
     @property
     def issuer(self) -> str:
@@ -124,13 +130,15 @@ class _Ground:
         return self.settings.holder_key_bytes
 
 
-def build_hub(settings: Settings, clock: Clock) -> Hub:
+def build_hub(settings: Settings, clock: Clock, *, durable: bool = True) -> Hub:
     """Put a hub together. Nothing is connected to yet.
+
+    Only tests whose database never syncs turn ``durable`` off.
 
     Raises:
         SettingsFault: the keys cannot be used.
     """
-    on = _ground(settings, clock)
+    on = _ground(settings, clock, durable)
     work, access, governance, objects = on.work, on.access, on.governance, on.objects
     publishing = Publishing(work, governance)
     foreign = ForeignIssuers(work, f"{on.issuer}/")
@@ -158,22 +166,25 @@ def build_hub(settings: Settings, clock: Clock) -> Hub:
         documents=_documents(on),
         presentations=Presentations(work, access, clock, certificates, key=on.holder_key),
         binding=Binding(work, clock, certificates, on.keys, nonces, audience=on.issuer),
-        audit=Audit(work, access),
+        audit=Audit(work, access, on.holder_key),
         bulk=_bulk(on),
         foreign_issuers=foreign,
         objects=objects,
         linked=Linked(objects, signed_links(settings), clock),
         store_check=StoreCheck(work, clock, objects, NAMED),
+        witnessing=on.witnessing,
+        gate=on.gate,
     )
 
 
-def _ground(settings: Settings, clock: Clock) -> _Ground:
+def _ground(settings: Settings, clock: Clock, durable: bool) -> _Ground:
     passphrase = settings.keys_passphrase.get_secret_value()
     log_key = load_log_key(settings.keys_dir, passphrase, settings.log_origin)
     engine = make_engine(settings.database_url.get_secret_value())
     log = Log(settings.log_origin, log_key)
     work: UnitOfWork[Any, Any] = UnitOfWork(engine, log, clock)
     governance = Governance()
+    witnessing = configure(settings, work, log_key.verifier)
     return _Ground(
         settings=settings,
         clock=clock,
@@ -184,6 +195,8 @@ def _ground(settings: Settings, clock: Clock) -> _Ground:
         governance=governance,
         access=Access(governance, work),
         objects=object_store(settings),
+        witnessing=witnessing,
+        gate=LogGate(witnessing.gate, durable=durable),
     )
 
 
@@ -223,6 +236,7 @@ def _lookups(on: _Ground) -> LookupBatches:
         issuer=on.issuer,
         holder_hmac_key=on.holder_key,
         most_waiting=on.settings.queue_max_lookups,
+        gate=on.gate,
     )
 
 

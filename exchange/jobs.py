@@ -12,6 +12,7 @@ import procrastinate
 import structlog
 
 from connectors import WorkerGate
+from exchange.audit.witnessing import Submitter
 from exchange.bulk.ending import Ending
 from exchange.bulk.exporting import Exporting
 from exchange.bulk.importing import Importing
@@ -41,7 +42,7 @@ def run_worker(settings: Settings) -> None:
     with WorkerGate() as gate, database_failures():
         gate.warm()
         try:
-            asyncio.run(_work(settings, pulling_of(hub, gate), bulk_of(hub)))
+            asyncio.run(_work(settings, pulling_of(hub, gate), bulk_of(hub), submitter_of(hub)))
         finally:
             hub.engine.dispose()
 
@@ -87,6 +88,11 @@ def bulk_of(hub: Hub) -> Running:
     )  # fmt: skip
 
 
+def submitter_of(hub: Hub) -> Submitter | None:
+    """What has the log cosigned, where a policy names witnesses."""
+    return hub.witnessing.submitter(hub.work) if hub.witnessing.policy.witnesses else None
+
+
 def make_app(settings: Settings, pulling: Pulling, bulk: Running) -> procrastinate.App:
     """The queue's application with its tasks."""
     url = settings.database_url.get_secret_value().replace("+psycopg2", "", 1)
@@ -127,8 +133,21 @@ def make_app(settings: Settings, pulling: Pulling, bulk: Running) -> procrastina
     return app
 
 
-async def _work(settings: Settings, pulling: Pulling, bulk: Running) -> None:
+def have_log_cosigned(app: procrastinate.App, submitter: Submitter) -> None:
+    """Add the task that asks witnesses. It does nothing while the log stands still."""
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="have_log_cosigned", queue=QUEUE, queueing_lock="have_log_cosigned")
+    def ask_witnesses(timestamp: int) -> None:
+        submitter.run()
+
+
+async def _work(
+    settings: Settings, pulling: Pulling, bulk: Running, submitter: Submitter | None
+) -> None:
     app = make_app(settings, pulling, bulk)
+    if submitter is not None:
+        have_log_cosigned(app, submitter)
     async with app.open_async():
         left = await asyncio.to_thread(pulling.unfinished)
         if left:

@@ -63,6 +63,7 @@ KINDS: Mapping[str, Kind] = {
     "department-down": Kind(503, "部门系统不可用", "The department's system is down"),
     "department-slow": Kind(504, "部门系统超时", "The department's system is too slow"),
     "overloaded": Kind(503, "系统繁忙", "Too busy"),
+    "log-unwitnessed": Kind(503, "日志缺少见证", "The log lacks witnesses"),
     "cannot-sign": Kind(503, "签名密钥不可用", "A signing key is not available"),
     "cannot-draw": Kind(503, "无法绘制证照文件", "The certificate's file cannot be drawn"),
     "unavailable": Kind(

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     body_max_bytes: Annotated[int, Field(ge=1024, le=1 << 26)] = 1024 * 1024
     queue_max_lookups: Annotated[int, Field(ge=500)] = 20_000
     access_token_seconds: Annotated[int, Field(ge=60, le=3600)] = 600
+    witness_policy: Annotated[Path | None, Field(description="who cosigns this log")] = None
+    witness_max_age_seconds: Annotated[int, Field(ge=60, le=604_800)] = 3600
+    witnessed_logs: Annotated[Path | None, Field(description="logs this hub cosigns")] = None
     log_level: str = "INFO"
 
     @field_validator("database_url", "owner_database_url")

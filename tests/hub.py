@@ -231,7 +231,7 @@ def make_settings(database: Database, folder: Path, **more: Any) -> Settings:
 def install(settings: Settings, clock: Any) -> tuple[Hub, dict[str, Es256Signer]]:
     """Make keys, build the hub, publish the packaged rules and items, register everybody."""
     make_keys(settings.keys_dir, PASSPHRASE, ISSUERS)
-    hub = build_hub(settings, clock)
+    hub = build_hub(settings, clock, durable=False)
     hub.publishing.publish_policy(PolicyEngine.from_directory().text, by="tests")
     hub.publishing.publish_samples(by="tests")
     signers: dict[str, Es256Signer] = {}
@@ -251,11 +251,11 @@ def install(settings: Settings, clock: Any) -> tuple[Hub, dict[str, Es256Signer]
 
 
 @contextlib.contextmanager
-def serving(hub: Hub) -> Iterator[str]:
-    """Serve a hub on a real socket until the block ends. Its address."""
+def serving(hub: Hub, port: int = 0) -> Iterator[str]:
+    """Serve a hub on a real socket until the block ends, at any port or this one. Its address."""
     # asyncio turns Nagle's algorithm off only where the protocol is named; else 40 ms an answer.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", port))
     config = uvicorn.Config(create_app(hub), log_level="warning", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))

@@ -13,14 +13,25 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from exchange.audit import export as exporting
+from exchange.audit import proofs
 from exchange.audit import verify as verifying
-from exchange.audit.errors import AuditError, LogDamaged, LogUnusable
+from exchange.audit.entries import leaf_of
+from exchange.audit.errors import (
+    AuditError,
+    LogDamaged,
+    LogUnusable,
+    NoteRefused,
+    ReceiptRefused,
+    RecordAbsent,
+    RecordRefused,
+)
 from exchange.audit.evidence import VKEY_FILE, DatabaseEvidence, Evidence, FolderEvidence
 from exchange.audit.findings import Finding
-from exchange.audit.log import receipt_for
-from exchange.audit.merkle import leaf_hash
 from exchange.audit.notes import MAX_NOTE_BYTES, NoteVerifier
-from exchange.audit.receipts import verify_receipt
+from exchange.audit.search import find_lookup
+from exchange.audit.stored import Cursor
+from exchange.audit.witness_policy import parse_policy
+from exchange.audit.witnessing import well_witnessed_receipt
 
 HOLDS, FOUND, UNUSABLE = 0, 1, 2
 
@@ -71,36 +82,87 @@ def export(console: Console, folder: Path, *, database_url: str, vkey: str) -> i
 
 def prove(
     console: Console,
-    index: int,
+    place: str,
     *,
     database_url: str,
     vkey: str,
     origin: str | None = None,
-    receipt_file: Path | None = None,
+    output: Path | None = None,
+    evidence: Path | None = None,
 ) -> int:
-    """Show one record with the proof that it stands in the signed log; optionally keep it."""
+    """Show one record with its proof, and with `output` write it as one file for others.
+
+    `place` is a lookup's id or a record's index. `evidence` is a file with the signed answer, as
+    the SDK writes it, to be carried along.
+    """
 
     def run() -> int:
+        answer = proofs.read_proof(_read_text(evidence)) if evidence is not None else None
         connection = _connect(database_url)
         try:
             with connection.cursor() as cursor:
-                text = receipt_for(cursor, index)
+                text = well_witnessed_receipt(cursor, _index_of(cursor, place))
         finally:
             connection.close()
-        proven = verify_receipt(text, vkey, origin or NoteVerifier.from_vkey(vkey).name)
-        console.print_json(json.dumps(json.loads(proven.record), ensure_ascii=False))
-        console.print(f"叶散列 leaf  {leaf_hash(proven.record).hex()}", soft_wrap=True)
-        console.print(f"树根   root  {proven.root.hex()}", soft_wrap=True)
-        console.print(
-            f"[green]✓[/] 第 {proven.index} 条记录在大小为 {proven.size} 的已签名日志中 · "
-            f"record {proven.index} stands in the signed log of {proven.size}"
-        )
-        if receipt_file is not None:
-            receipt_file.write_text(text, encoding="utf-8", newline="\n")
-            console.print(f"回执 receipt → {escape(str(receipt_file))}")
+        name = origin or NoteVerifier.from_vkey(vkey).name
+        proof = proofs.build_proof(text, answer)
+        proven = proofs.verify_proof(proof, vkey, name)
+        _print_proven(console, proven)
+        if output is not None:
+            content = json.dumps(proof, ensure_ascii=False, indent=1) + "\n"
+            output.write_text(content, encoding="utf-8", newline="\n")
+            console.print(f"证明文件 proof → {escape(str(output))}")
         return HOLDS
 
     return _guarded(console, run)
+
+
+def verify_file(
+    console: Console, file: Path, *, vkey: str, origin: str | None = None, policy: Path | None
+) -> int:
+    """Prove a file that `prove` wrote, offline. `policy` says who must have cosigned."""
+
+    def run() -> int:
+        known = parse_policy(_read_text(policy)) if policy is not None else None
+        name = origin or NoteVerifier.from_vkey(vkey).name
+        try:
+            value = proofs.read_proof(_read_text(file))
+            proven = proofs.verify_proof(value, vkey, name, known)
+        except (ReceiptRefused, RecordRefused, NoteRefused) as refused:
+            console.print(f"[red]✗[/] {refused.zh} · {refused.en}", soft_wrap=True)
+            return FOUND
+        _print_proven(console, proven)
+        return HOLDS
+
+    return _guarded(console, run)
+
+
+def _index_of(cursor: Cursor, place: str) -> int:
+    if place.isascii() and place.isdigit() and len(place) < 19:
+        return int(place)
+    index = find_lookup(cursor, place)
+    if index is None:
+        raise RecordAbsent(zh="日志中没有该次查验", en="the log has no such lookup")
+    return index
+
+
+def _print_proven(console: Console, proven: proofs.Proven) -> None:
+    receipt = proven.receipt
+    console.print_json(json.dumps(proven.record, ensure_ascii=False))
+    console.print(f"随机数 nonce {receipt.nonce.hex()}", soft_wrap=True)
+    console.print(f"叶散列 leaf  {leaf_of(receipt.nonce + receipt.record).hex()}", soft_wrap=True)
+    console.print(f"树根   root  {receipt.root.hex()}", soft_wrap=True)
+    console.print(
+        f"[green]✓[/] 第 {receipt.index} 条记录在大小为 {receipt.size} 的已签名日志中 · "
+        f"record {receipt.index} stands in the signed log of {receipt.size}"
+    )
+    for witness, at in proven.witnesses.items():
+        console.print(f"[green]✓[/] 见证 witness {escape(witness)} · {at.isoformat()}")
+    if proven.evidence is not None:
+        console.print(
+            "附有签名答复，另以枢纽公钥核验 · it carries the signed answer, which "
+            "`python -m exchange.client.offline` proves with the hub's keys"
+        )
 
 
 def _guarded(console: Console, run: Callable[[], int]) -> int:

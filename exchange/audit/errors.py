@@ -65,3 +65,26 @@ class LogUnusable(AuditError):
     """What was given to verify or export cannot be read as a log at all."""
 
     code = "log-unusable"
+
+
+class WitnessPolicyRefused(AuditError):
+    """A witness policy file does not follow C2SP tlog-policy."""
+
+    code = "witness-policy-refused"
+
+
+class CheckpointRefused(AuditError):
+    """A witness does not cosign. `status` is HTTP's as C2SP tlog-witness gives it.
+
+    `size` is what was cosigned last, where that is the answer (409).
+    """
+
+    code = "checkpoint-refused"
+
+    def __init__(
+        self, status: int, reason: str, zh: str, en: str, *, size: int | None = None
+    ) -> None:
+        super().__init__(zh=zh, en=en)
+        self.status = status
+        self.reason = reason
+        self.size = size

@@ -5,37 +5,39 @@ Evidence is read as it lies there, damaged or not: nothing here checks anything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg2
 
+from exchange.audit.entries import NONCE_SIZE
 from exchange.audit.errors import LogUnusable
-from exchange.audit.tiles import TILE_BYTES, parse_path
+from exchange.audit.records import Indexed
+from exchange.audit.tiles import MAX_BUNDLE, TILE_BYTES, Tile, parse_entries_path, parse_path
 
 RECORDS_FILE = "records.jsonl"
 CHECKPOINT_FILE = "checkpoint"
 VKEY_FILE = "vkey"
+_LINE = re.compile(rb'\{"nonce":"([0-9a-f]{32})","record":(.*)\}\n?', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record as stored. Exports carry only `index` and `body`; the rest is None there."""
+    """One record as stored, with its nonce. The rest is None in exports, which lack it."""
 
     index: int
+    nonce: bytes
     body: bytes
     leaf: bytes | None = None
-    kind: str | None = None
-    recorded_at: datetime | None = None
-    subject: bytes | None = None
+    indexed: Indexed | None = None
 
     @property
-    def has_columns(self) -> bool:
-        """Whether the row came with the columns that repeat parts of its record."""
-        return self.kind is not None
+    def opening(self) -> bytes:
+        """Nonce ‖ record."""
+        return self.nonce + self.body
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,26 @@ class Evidence(Protocol):
         """(level, number, hashes) of all other tiles by rising level and number."""
         ...
 
+    def bundles(self) -> Iterator[tuple[Tile, bytes]] | None:
+        """The entry bundles by rising number, as their files say; None where none are kept."""
+        ...
+
     def tile_roots(self) -> Iterator[tuple[int, int, bytes]] | None:
         """(level, number, root) of every complete tile's stored root, or None if not kept."""
         ...
+
+
+def build_line(nonce: bytes, body: bytes) -> bytes:
+    """A record's line in an export: JSON whose member `record` is the record's very bytes."""
+    return b'{"nonce":"%s","record":%s}\n' % (nonce.hex().encode(), body)
+
+
+def parse_line(line: bytes) -> tuple[bytes, bytes]:
+    """(nonce, record) of a line; one of another form is read as a record nobody logged."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return bytes(NONCE_SIZE), line
+    return bytes.fromhex(match[1].decode()), match[2]
 
 
 class DatabaseEvidence:
@@ -111,13 +130,14 @@ class DatabaseEvidence:
         return row[0] if row else None
 
     def rows(self) -> Iterator[Row]:
-        for index, body, leaf, kind, recorded_at, subject in self._stream(
+        for index, nonce, body, leaf, kind, recorded_at, subject, *rest in self._stream(
             "rows",
-            "SELECT index, body, leaf, kind, recorded_at, subject"
-            " FROM audit_records ORDER BY index",
+            "SELECT index, nonce, body, leaf, kind, recorded_at, subject, department, system,"
+            " operator, case_number, lookup FROM audit_records ORDER BY index",
         ):
             holder = bytes(subject) if subject is not None else None
-            yield Row(index, bytes(body), bytes(leaf), kind, recorded_at, holder)
+            indexed = Indexed(kind, recorded_at, holder, *rest)
+            yield Row(index, bytes(nonce), bytes(body), bytes(leaf), indexed)
 
     def leaf_tiles(self) -> Iterator[tuple[int, bytes]]:
         for number, hashes in self._stream(
@@ -131,6 +151,9 @@ class DatabaseEvidence:
             "SELECT level, number, hashes FROM audit_tiles WHERE level > 0 ORDER BY level, number",
         ):
             yield level, number, bytes(hashes)
+
+    def bundles(self) -> Iterator[tuple[Tile, bytes]] | None:
+        return None
 
     def tile_roots(self) -> Iterator[tuple[int, int, bytes]] | None:
         stored = self._stream(
@@ -175,7 +198,7 @@ class FolderEvidence:
 
     def rows(self) -> Iterator[Row]:
         for index, line in enumerate(self._lines()):
-            yield Row(index, line.removesuffix(b"\n"))
+            yield Row(index, *parse_line(line))
 
     def _lines(self) -> Iterator[bytes]:
         # No record is as long as this; a longer line is read as several wrong ones.
@@ -192,17 +215,31 @@ class FolderEvidence:
             if level:
                 yield level, number, hashes
 
+    def bundles(self) -> Iterator[tuple[Tile, bytes]] | None:
+        return self._read_bundles()
+
     def tile_roots(self) -> Iterator[tuple[int, int, bytes]] | None:
         return None
 
+    def _read_bundles(self) -> Iterator[tuple[Tile, bytes]]:
+        found = []
+        for path in (self._folder / "tile" / "entries").rglob("*"):
+            if path.is_file():
+                tile = parse_entries_path(path.relative_to(self._folder).as_posix())
+                found.append((tile.number, tile.width, path, tile))
+        for _, _, path, tile in sorted(found, key=lambda each: each[:2]):
+            with path.open("rb") as opened:
+                yield tile, opened.read(MAX_BUNDLE + 1)
+
     def _tiles(self) -> Iterator[tuple[int, int, bytes]]:
         found = []
-        for path in (self._folder / "tile").rglob("*"):
-            if path.is_file():
-                tile = parse_path(path.relative_to(self._folder).as_posix())
-                found.append((tile.level, tile.number, tile.width, path))
-        for level, number, width, path in sorted(found):
+        for level in (self._folder / "tile").iterdir():
+            for path in level.rglob("*") if level.name != "entries" else ():
+                if path.is_file():
+                    tile = parse_path(path.relative_to(self._folder).as_posix())
+                    found.append((tile.level, tile.number, tile.width, path))
+        for level_, number, width, path in sorted(found):
             # A file longer than any tile is read as damaged, not into memory.
             with path.open("rb") as opened:
                 hashes = opened.read(TILE_BYTES + 1)
-            yield level, number, hashes if len(hashes) == 32 * width else b""
+            yield level_, number, hashes if len(hashes) == 32 * width else b""

@@ -1,7 +1,8 @@
 """Writes the log as files that verify accepts without a database.
 
-`records.jsonl` holds record i as its very bytes on line i + 1; `checkpoint` and `tile/…` are laid
-out as C2SP tlog-tiles; `vkey` names the key, for convenience: trust the one you got elsewhere.
+`checkpoint` and `tile/…` are a whole log as C2SP tlog-tiles lays it out, entry bundles included:
+what may be published. `records.jsonl` holds nonce and record i on line i + 1, for those who may
+read them. `vkey` names the key, for convenience: trust the one you got elsewhere.
 """
 
 from __future__ import annotations
@@ -10,11 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from exchange.audit.entries import entry_of
 from exchange.audit.errors import LogUnusable
-from exchange.audit.evidence import CHECKPOINT_FILE, RECORDS_FILE, VKEY_FILE, Evidence
-from exchange.audit.merkle import root_of
+from exchange.audit.evidence import (
+    CHECKPOINT_FILE,
+    RECORDS_FILE,
+    VKEY_FILE,
+    Evidence,
+    build_line,
+)
+from exchange.audit.merkle import leaf_hash, root_of
 from exchange.audit.scan import Progress
-from exchange.audit.tiles import WIDTH, Tile
+from exchange.audit.tiles import WIDTH, Tile, build_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,8 @@ def export(
     """Write the log to a folder that does not exist yet or is empty.
 
     Raises LogUnusable if the folder is in use, if there is no head, or if a record cannot stand
-    on one line or is missing: such a log is for verify, not for export.
+    on one line, is missing or is not the one its leaf stands for: such a log is for verify, not
+    for export.
     """
     if folder.exists() and any(folder.iterdir()):
         raise LogUnusable(zh="目标目录不为空", en="the folder is not empty")
@@ -39,32 +48,40 @@ def export(
     if head is None or head.size is None:
         raise LogUnusable(zh="日志尚无记录", en="the log is still empty")
     folder.mkdir(parents=True, exist_ok=True)
-    leaves: list[bytes] = []
+    entries: list[bytes] = []
     roots: list[bytes] = []
     with (folder / RECORDS_FILE).open("wb") as lines:
         expected = 0
         for row in evidence.rows():
             if row.index >= head.size:
                 break
-            if row.index != expected or b"\n" in row.body or row.leaf is None:
+            entry = entry_of(row.opening)
+            if row.index != expected or b"\n" in row.body or row.leaf != leaf_hash(entry):
                 raise _not_whole(expected)
-            lines.write(row.body + b"\n")
-            leaves.append(row.leaf)
+            lines.write(build_line(row.nonce, row.body))
+            entries.append(entry)
             expected += 1
-            if len(leaves) == WIDTH:
-                roots.append(_write_tile(folder, 0, len(roots), leaves))
-                leaves = []
+            if len(entries) == WIDTH:
+                roots.append(_write_leaves(folder, len(roots), entries))
+                entries = []
                 if progress:
                     progress(expected, head.size)
     if expected != head.size:
         raise _not_whole(expected)
-    if leaves:
-        _write_tile(folder, 0, len(roots), leaves)
+    if entries:
+        _write_leaves(folder, len(roots), entries)
     _write_upper(folder, roots)
     (folder / VKEY_FILE).write_text(vkey + "\n", encoding="utf-8")
     # Last: a folder without its checkpoint is an export that was cut short.
     (folder / CHECKPOINT_FILE).write_bytes(head.checkpoint.encode())
     return Exported(folder, head.size)
+
+
+def _write_leaves(folder: Path, number: int, entries: Sequence[bytes]) -> bytes:
+    path = folder / Tile(0, number, len(entries)).entries_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(build_entries(entries))
+    return _write_tile(folder, 0, number, [leaf_hash(entry) for entry in entries])
 
 
 def _write_upper(folder: Path, roots: Sequence[bytes]) -> None:

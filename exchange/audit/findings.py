@@ -222,6 +222,16 @@ def tile_unexpected(level: int, number: int) -> Finding:
     )
 
 
+def entries_altered(number: int) -> Finding:
+    """An entry bundle does not hold the entries of its leaf tile, or is gone."""
+    return Finding(
+        "entries-altered",
+        None,
+        f"条目包 {number} 被改动或缺失",
+        f"entry bundle {number} was altered or is missing",
+    )
+
+
 def of_log(code: str, zh: str, en: str) -> Finding:
     """Something about the log as a whole."""
     return Finding(code, None, zh, en)

@@ -96,6 +96,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "root-registered": Kind("登记根证书", "root certificate registered", _KEY),
     "crl-published": Kind("发布吊销列表", "revocation list published", ("count", "outcome")),
     "sign-in": Kind("申请人登录", "applicant signed in", ("outcome",)),
+    "checkpoint-refused": Kind(
+        "拒绝联署检查点", "another log's checkpoint refused", ("source", "reason", "outcome")
+    ),
     "token-issued": Kind("签发访问令牌", "access token issued", (*_ASKED, "system")),
     "token-refused": Kind("拒发访问令牌", "access token refused", ("outcome", "reason")),
     "store-check": Kind("核对对象存储", "object store checked", ("act", "outcome")),

@@ -6,12 +6,14 @@ The head row is the one point where writers meet, so it is locked as late as pos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psycopg2.errors
 
+from exchange.audit.entries import NONCE_SIZE, leaf_of
 from exchange.audit.errors import LogDamaged, ProofRefused, RecordAbsent, RecordRefused
 from exchange.audit.merkle import (
     EMPTY_ROOT,
@@ -21,11 +23,16 @@ from exchange.audit.merkle import (
     append_batch,
     consistency_proof_from,
     inclusion_proof_from,
-    leaf_hash,
     root_of,
     verify_inclusion,
 )
-from exchange.audit.notes import Checkpoint, NoteSigner, sign_checkpoint
+from exchange.audit.notes import (
+    Checkpoint,
+    NoteSigner,
+    parse_checkpoint,
+    sign_checkpoint,
+    split_note,
+)
 from exchange.audit.receipts import build_receipt, build_receipts
 from exchange.audit.records import PreparedRecord
 from exchange.audit.stored import Cursor, StoredTree, insert_records, insert_tile, missing
@@ -52,7 +59,8 @@ class Head:
 class Appended:
     """Where a batch stands. Worth nothing before COMMIT.
 
-    Record i of the batch has index `first_index + i` and is proven by `proofs[i]` under `root`.
+    Record i of the batch has index `first_index + i` and is proven by `proofs[i]` under `root`;
+    `openings[i]` is its nonce ‖ record.
     """
 
     first_index: int
@@ -60,22 +68,28 @@ class Appended:
     root: bytes
     checkpoint: str
     proofs: tuple[Proof, ...]
-    bodies: tuple[bytes, ...]
+    openings: tuple[bytes, ...]
 
 
 def receipts(appended: Appended) -> list[str]:
     """The receipts of a batch, in its order. Build them after COMMIT, outside the lock."""
     return build_receipts(
-        appended.first_index, appended.bodies, appended.proofs, appended.checkpoint
+        appended.first_index, appended.openings, appended.proofs, appended.checkpoint
     )
 
 
 class Log:
-    """One log, by its origin and the key that signs its checkpoints. Safe to share by threads."""
+    """One log, by its origin and the key that signs its checkpoints. Safe to share by threads.
 
-    def __init__(self, origin: str, signer: NoteSigner) -> None:
+    `entropy` gives so many random bytes, for the nonces that hide records in their entries.
+    """
+
+    def __init__(
+        self, origin: str, signer: NoteSigner, entropy: Callable[[int], bytes] = os.urandom
+    ) -> None:
         self.origin = origin
         self._signer = signer
+        self._entropy = entropy
 
     @property
     def vkey(self) -> str:
@@ -95,20 +109,25 @@ class Log:
             raise RecordRefused(
                 zh="审计记录的时间晚于写入时间", en="an audit record is dated after its append"
             )
+        nonces = self._entropy(NONCE_SIZE * len(records))
+        openings = [
+            nonces[at : at + NONCE_SIZE] + record.body
+            for at, record in zip(range(0, len(nonces), NONCE_SIZE), records, strict=True)
+        ]
+        leaves = [leaf_of(opening) for opening in openings]
         head = self._locked_head(cursor)
-        growth = append_batch(head.frontier, [record.leaf for record in records])
+        growth = append_batch(head.frontier, leaves)
         size, root = growth.frontier.size, growth.root
         checkpoint = self._sign(size, root) if records else head.checkpoint
         if records:
-            _insert(cursor, head.size, records)
+            _insert(cursor, head.size, records, openings, leaves)
             _insert_completed_tiles(cursor, head.size, growth)
             cursor.execute(
                 "UPDATE audit_head SET size = %s, frontier = %s, root = %s, checkpoint = %s"
                 " WHERE id = 1",
                 (size, growth.frontier.encode(), root, checkpoint),
             )
-        bodies = tuple(record.body for record in records)
-        return Appended(head.size, size, root, checkpoint, growth.proofs, bodies)
+        return Appended(head.size, size, root, checkpoint, growth.proofs, tuple(openings))
 
     def initialise(self, cursor: Cursor) -> None:
         """Make the head of an empty log, unless there is one. Any number may do so at once."""
@@ -158,9 +177,15 @@ def get_head(cursor: Cursor) -> Head:
     return head
 
 
-def _insert(cursor: Cursor, first_index: int, records: Sequence[PreparedRecord]) -> None:
+def _insert(
+    cursor: Cursor,
+    first_index: int,
+    records: Sequence[PreparedRecord],
+    openings: Sequence[bytes],
+    leaves: Sequence[bytes],
+) -> None:
     try:
-        insert_records(cursor, first_index, records)
+        insert_records(cursor, first_index, records, openings, leaves)
     except psycopg2.errors.UniqueViolation:
         raise LogDamaged(
             zh=f"日志头为 {first_index} 条，但其后已有记录，请运行 yici audit verify",
@@ -213,26 +238,30 @@ def consistency(cursor: Cursor, old: int, new: int) -> Proof:
     return consistency_proof_from(StoredTree(cursor, new).subtree, old, new)
 
 
-def receipt_for(cursor: Cursor, index: int) -> str:
-    """A receipt for a record under the newest checkpoint.
+def receipt_for(cursor: Cursor, index: int, under: str | None = None) -> str:
+    """A receipt for a record under the newest checkpoint, or under an older signed one.
 
-    Raises RecordAbsent if there is no such record, LogDamaged if what is stored does not prove
-    it: a receipt that would not verify is never given out.
+    Raises RecordAbsent if there is no such record under it, LogDamaged if what is stored does not
+    prove it: a receipt that would not verify is never given out.
     """
     head = get_head(cursor)
-    if not 0 <= index < head.size:
+    note, size, root = head.checkpoint, head.size, head.root
+    if under is not None:
+        older = parse_checkpoint(split_note(under)[0])
+        note, size, root = under, older.size, older.root
+    if not 0 <= index < size <= head.size:
         raise _absent(index)
-    cursor.execute("SELECT body FROM audit_records WHERE index = %s", (index,))
+    cursor.execute("SELECT nonce, body FROM audit_records WHERE index = %s", (index,))
     row = cursor.fetchone()
     if row is None:
         raise missing(0, index)
-    body = bytes(row[0])
-    proof = inclusion_proof_from(StoredTree(cursor, head.size).subtree, index, head.size)
+    opening = bytes(row[0]) + bytes(row[1])
+    proof = inclusion_proof_from(StoredTree(cursor, size).subtree, index, size)
     try:
-        verify_inclusion(leaf_hash(body), index, head.size, proof, head.root)
+        verify_inclusion(leaf_of(opening), index, size, proof, root)
     except ProofRefused:
         raise missing(0, index) from None
-    return build_receipt(index, body, proof, head.checkpoint)
+    return build_receipt(index, opening, proof, note)
 
 
 def _absent(index: int) -> RecordAbsent:

@@ -64,7 +64,8 @@ def parse_size(text: str) -> int:
     return int(text)
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """A key's name: no space, plus sign or control character. Raises NoteRefused."""
     if not name or "+" in name or _CONTROL.search(name) or any(c.isspace() for c in name):
         raise malformed("密钥名称", "key name")
     return name
@@ -88,12 +89,12 @@ class NoteVerifier:
         """A verifier from a key's name and its 32 bytes (RFC 8032)."""
         if len(public_key) != 32:
             raise malformed("Ed25519 公钥应为 32 字节", "an Ed25519 public key has 32 bytes")
-        return cls(_checked_name(name), public_key, key_id(name, public_key))
+        return cls(checked_name(name), public_key, key_id(name, public_key))
 
     @classmethod
     def from_vkey(cls, vkey: str) -> NoteVerifier:
         """Parse `<name>+<key id>+<base64(0x01 ‖ public key)>`. Raises NoteRefused."""
-        name, identifier, material = _key_parts(vkey)
+        name, identifier, material = key_parts(vkey)
         verifier = cls.from_public_key(name, material)
         if verifier.key_id.hex() != identifier:
             raise malformed("密钥标识与公钥不符", "the key id does not belong to the key")
@@ -131,7 +132,7 @@ class NoteSigner:
         """Parse `PRIVATE+KEY+<name>+<key id>+<base64(0x01 ‖ seed)>`. Raises NoteRefused."""
         if not skey.startswith("PRIVATE+KEY+"):
             raise malformed("私钥", "private key")
-        name, identifier, seed = _key_parts(skey.removeprefix("PRIVATE+KEY+"))
+        name, identifier, seed = key_parts(skey.removeprefix("PRIVATE+KEY+"))
         if len(seed) != 32:
             raise malformed("Ed25519 私钥应为 32 字节", "an Ed25519 private key has 32 bytes")
         signer = cls.from_private_key(name, Ed25519PrivateKey.from_private_bytes(seed))
@@ -152,15 +153,16 @@ class NoteSigner:
         return f"— {self.verifier.name} {signed}\n"
 
 
-def _key_parts(text: str) -> tuple[str, str, bytes]:
+def key_parts(text: str, algorithm: bytes = ED25519) -> tuple[str, str, bytes]:
+    """(name, key id in hexadecimal, key) of an encoded key. Raises NoteRefused."""
     # Base64 may hold further plus signs; a name may not.
     parts = text.split("+", 2)
     if len(parts) != 3 or not _KEY_ID.fullmatch(parts[1]):
         raise malformed("密钥", "key")
     material = decode_base64(parts[2])
-    if material[:1] != ED25519:
-        raise malformed("不是 Ed25519 密钥", "not an Ed25519 key")
-    return _checked_name(parts[0]), parts[1], material[1:]
+    if material[:1] != algorithm:
+        raise malformed("不是所需算法的密钥", "not a key of the algorithm that is needed")
+    return checked_name(parts[0]), parts[1], material[1:]
 
 
 def sign_note(text: str, signers: Iterable[NoteSigner]) -> str:
@@ -199,19 +201,11 @@ def open_note(note: str, verifiers: Sequence[NoteVerifier]) -> Note:
     Signatures of other keys are ignored. Raises NoteRefused if the note is malformed, if a
     signature of a trusted key does not hold, or if there is none.
     """
-    _checked_text(note)
-    body, separator, tail = note.rpartition("\n\n")
-    if not separator or not tail.endswith("\n"):
-        raise malformed("签名说明", "signed note")
-    text = body + "\n"
+    text, signatures = split_note(note)
     encoded = text.encode()
-    lines = tail[:-1].split("\n")
-    if len(lines) > MAX_SIGNATURES:
-        raise malformed("签名过多", "too many signatures")
     trusted = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
     signed_by: list[str] = []
-    for line in lines:
-        name, blob = _signature(line)
+    for name, blob in signatures:
         verifier = trusted.get((name, blob[:4]))
         if verifier is None:
             continue
@@ -224,6 +218,18 @@ def open_note(note: str, verifiers: Sequence[NoteVerifier]) -> Note:
     return Note(text, tuple(signed_by))
 
 
+def split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """The text and (key name, key id ‖ signature) of each line, unproven. Raises NoteRefused."""
+    _checked_text(note)
+    body, separator, tail = note.rpartition("\n\n")
+    if not separator or not tail.endswith("\n"):
+        raise malformed("签名说明", "signed note")
+    lines = tail[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise malformed("签名过多", "too many signatures")
+    return body + "\n", [_signature(line) for line in lines]
+
+
 def _signature(line: str) -> tuple[str, bytes]:
     parts = line.split(" ")
     if len(parts) != 3 or parts[0] != "—":
@@ -231,7 +237,7 @@ def _signature(line: str) -> tuple[str, bytes]:
     blob = decode_base64(parts[2])
     if len(blob) < 5:
         raise malformed("签名过短", "signature too short")
-    return _checked_name(parts[1]), blob
+    return checked_name(parts[1]), blob
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Receipts: C2SP tlog-proofs whose `extra` line carries the record they prove.
+"""Receipts: C2SP tlog-proofs whose `extra` line carries nonce and record of the entry they prove.
 
 Pure. A receipt verifies by itself, offline, with the log's public key alone.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exchange.audit.errors import NoteRefused, ProofRefused, ReceiptRefused
-from exchange.audit.merkle import HASH_SIZE, Proof, leaf_hash, verify_inclusion
+from exchange.audit.entries import leaf_of, split_opening
+from exchange.audit.errors import NoteRefused, ProofRefused, ReceiptRefused, RecordRefused
+from exchange.audit.merkle import HASH_SIZE, Proof, verify_inclusion
 from exchange.audit.notes import (
     MAX_NOTE_BYTES,
     NoteVerifier,
@@ -28,29 +29,34 @@ class Receipt:
     """A receipt as parsed: nothing in it is proven yet."""
 
     index: int
-    record: bytes | None
+    opening: bytes | None
     proof: Proof
     checkpoint: str
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedReceipt:
-    """What a receipt proves: this record stands at `index` in the log of this size and root."""
+    """What a receipt proves: this record stands at `index` in the log of this size and root.
+
+    `checkpoint` is the signed note that says so, with whatever cosignatures it carries.
+    """
 
     index: int
     record: bytes
+    nonce: bytes
     size: int
     root: bytes
+    checkpoint: str
 
 
-def build_receipt(index: int, record: bytes, proof: Sequence[bytes], checkpoint: str) -> str:
-    """A receipt for a record under a signed checkpoint."""
-    return build_receipts(index, (record,), (proof,), checkpoint)[0]
+def build_receipt(index: int, opening: bytes, proof: Sequence[bytes], checkpoint: str) -> str:
+    """A receipt for a record under a signed checkpoint; `opening` is nonce ‖ record."""
+    return build_receipts(index, (opening,), (proof,), checkpoint)[0]
 
 
 def build_receipts(
     first_index: int,
-    records: Sequence[bytes],
+    openings: Sequence[bytes],
     proofs: Sequence[Sequence[bytes]],
     checkpoint: str,
 ) -> list[str]:
@@ -59,9 +65,9 @@ def build_receipts(
         step: encode_base64(step) for step in {step for proof in proofs for step in proof}
     }
     receipts = []
-    for index, (record, proof) in enumerate(zip(records, proofs, strict=True), first_index):
+    for index, (opening, proof) in enumerate(zip(openings, proofs, strict=True), first_index):
         path = "".join([encoded[step] + "\n" for step in proof])
-        extra = encode_base64(record)
+        extra = encode_base64(opening)
         receipts.append(f"{HEADER}\nextra {extra}\nindex {index}\n{path}\n{checkpoint}")
     return receipts
 
@@ -75,9 +81,9 @@ def parse_receipt(text: str) -> Receipt:
     if not separator or lines.pop(0) != HEADER or not lines:
         raise _malformed()
     try:
-        record = None
+        opening = None
         if lines[0].startswith("extra "):
-            record = decode_base64(lines.pop(0).removeprefix("extra "))
+            opening = decode_base64(lines.pop(0).removeprefix("extra "))
         if not lines or not lines[0].startswith("index "):
             raise _malformed()
         index = parse_size(lines.pop(0).removeprefix("index "))
@@ -86,7 +92,7 @@ def parse_receipt(text: str) -> Receipt:
         raise _malformed() from None
     if len(proof) > MAX_PATH or any(len(step) != HASH_SIZE for step in proof):
         raise _malformed()
-    return Receipt(index, record, proof, checkpoint)
+    return Receipt(index, opening, proof, checkpoint)
 
 
 def verify_receipt(text: str, vkey: str, origin: str) -> VerifiedReceipt:
@@ -97,20 +103,23 @@ def verify_receipt(text: str, vkey: str, origin: str) -> VerifiedReceipt:
     or checkpoint that does not hold.
     """
     receipt = parse_receipt(text)
-    if receipt.record is None:
+    if receipt.opening is None:
         raise ReceiptRefused(zh="回执未携带记录", en="the receipt carries no record")
     checkpoint = open_checkpoint(receipt.checkpoint, (NoteVerifier.from_vkey(vkey),), origin)
     try:
+        nonce, record = split_opening(receipt.opening)
         verify_inclusion(
-            leaf_hash(receipt.record),
+            leaf_of(receipt.opening),
             receipt.index,
             checkpoint.size,
             receipt.proof,
             checkpoint.root,
         )
-    except ProofRefused as refused:
+    except (ProofRefused, RecordRefused) as refused:
         raise ReceiptRefused(zh=refused.zh, en=refused.en) from None
-    return VerifiedReceipt(receipt.index, receipt.record, checkpoint.size, checkpoint.root)
+    return VerifiedReceipt(
+        receipt.index, record, nonce, checkpoint.size, checkpoint.root, receipt.checkpoint
+    )
 
 
 def _malformed() -> ReceiptRefused:

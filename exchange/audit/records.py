@@ -17,7 +17,6 @@ from typing import Any
 
 from exchange.audit.errors import RecordRefused, RecordTooLarge
 from exchange.audit.kinds import BASES, KINDS, OUTCOMES, VERSION
-from exchange.audit.merkle import leaf_hash
 from exchange.audit.tiles import MAX_ENTRY
 
 MAX_INTEGER = (1 << 53) - 1
@@ -37,14 +36,38 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedRecord:
-    """A record ready to be appended: its bytes, their leaf hash, and what is indexed of it."""
+class Indexed:
+    """What the log keeps beside a record, so that it is found: parts of the record, no more.
+
+    `subject` is the holder's HMAC, `operator` the account.
+    """
 
     kind: str
     at: datetime
-    subject: bytes | None
+    subject: bytes | None = None
+    department: str | None = None
+    system: str | None = None
+    operator: str | None = None
+    case: str | None = None
+    lookup: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRecord:
+    """A record ready to be appended: its canonical bytes, and what is indexed of it."""
+
     body: bytes
-    leaf: bytes
+    indexed: Indexed
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+        return self.indexed.kind
+
+    @property
+    def at(self) -> datetime:
+        """When it happened."""
+        return self.indexed.at
 
 
 def format_time(at: datetime) -> str:
@@ -112,9 +135,18 @@ def prepare(kind: str, at: datetime, **fields: Any) -> PreparedRecord:
             zh=f"记录为 {len(body)} 字节，超过 {MAX_ENTRY} 字节上限",
             en=f"the record has {len(body)} bytes, more than {MAX_ENTRY}",
         )
-    holder = fields.get("holder")
-    subject = bytes.fromhex(holder) if isinstance(holder, str) else holder
-    return PreparedRecord(kind, at, subject, body, leaf_hash(body))
+    holder, operator = fields.get("holder"), fields.get("operator")
+    indexed = Indexed(
+        kind,
+        at,
+        bytes.fromhex(holder) if isinstance(holder, str) else holder,
+        fields.get("department"),
+        fields.get("system"),
+        operator.account if operator is not None else None,
+        fields.get("case"),
+        fields.get("lookup"),
+    )
+    return PreparedRecord(body, indexed)
 
 
 def _text(name: str, value: Any) -> str:
@@ -207,13 +239,21 @@ def parse_record(body: bytes) -> dict[str, Any]:
     return content
 
 
-def columns(body: bytes) -> tuple[str, datetime, bytes | None]:
-    """(kind, time, holder) as the log indexes them. Raises RecordRefused."""
+def indexed_of(body: bytes) -> Indexed:
+    """What the log indexes of a record. Raises RecordRefused."""
     try:
         content = json.loads(body)
-        holder = content.get("holder")
-        subject = bytes.fromhex(holder) if holder is not None else None
-        return content["kind"], parse_time(content["at"]), subject
+        holder, operator = content.get("holder"), content.get("operator")
+        return Indexed(
+            content["kind"],
+            parse_time(content["at"]),
+            bytes.fromhex(holder) if holder is not None else None,
+            content.get("department"),
+            content.get("system"),
+            operator["account"] if operator is not None else None,
+            content.get("case"),
+            content.get("lookup"),
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _refused("record", "无法读取", "cannot be read") from None
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from exchange.audit.entries import leaf_of
 from exchange.audit.errors import RecordRefused
 from exchange.audit.evidence import Evidence, Row
-from exchange.audit.merkle import HASH_SIZE, leaf_hash, root_of, split_hashes
-from exchange.audit.records import columns
+from exchange.audit.merkle import HASH_SIZE, root_of, split_hashes
+from exchange.audit.records import indexed_of
 from exchange.audit.tiles import WIDTH
 
 Progress = Callable[[int, int], None]
@@ -94,7 +95,7 @@ def _blocks(evidence: Evidence, found: Scan) -> Iterator[tuple[int, list[Row]]]:
         if not 0 <= row.index < found.size:
             _extend(found.beyond, row.index)
             if len(found.next_leaves) < MOST_SHIFT and row.index >= 0:
-                found.next_leaves.append(leaf_hash(row.body))
+                found.next_leaves.append(leaf_of(row.opening))
             continue
         while row.index >= first + WIDTH:
             yield first, rows
@@ -156,13 +157,13 @@ def _read_block(found: Scan, first: int, rows: list[Row], tile: list[bytes] | No
     claimed = tile if tile is not None else [UNKNOWN] * width
     for row in rows:
         at = row.index - first
-        hashed = leaf_hash(row.body)
+        hashed = leaf_of(row.opening)
         actual[at] = hashed
         if tile is None:
             claimed[at] = hashed if row.leaf is None else row.leaf
         if row.leaf is not None and row.leaf != hashed:
             _note(found.leaf_mismatches, row.index)
-        if row.has_columns and not _columns_agree(row):
+        if row.indexed is not None and not _columns_agree(row):
             _note(found.column_mismatches, row.index)
     missing = frozenset(range(width)).difference(row.index - first for row in rows)
     for at in sorted(missing):
@@ -178,7 +179,7 @@ def _note(indices: list[int], index: int) -> None:
 
 def _columns_agree(row: Row) -> bool:
     try:
-        return columns(row.body) == (row.kind, row.recorded_at, row.subject)
+        return indexed_of(row.body) == row.indexed
     except RecordRefused:
         return False
 

@@ -25,13 +25,25 @@ audit_records = Table(
     Column("subject", LargeBinary, nullable=True),
     Column("leaf", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("department", Text, nullable=True),
+    Column("system", Text, nullable=True),
+    Column("operator", Text, nullable=True),
+    Column("case_number", Text, nullable=True),
+    Column("lookup", Text, nullable=True),
 )
-Index(
-    "audit_records_subject",
-    audit_records.c.subject,
-    postgresql_where=audit_records.c.subject.isnot(None),
-)
-
+for name, column in (
+    ("subject", audit_records.c.subject),
+    ("case", audit_records.c.case_number),
+    ("operator", audit_records.c.operator),
+    ("lookup", audit_records.c.lookup),
+):
+    Index(
+        f"audit_records_{name}",
+        column,
+        audit_records.c.index,
+        postgresql_where=column.isnot(None),
+    )
 audit_tiles = Table(
     "audit_tiles",
     metadata,

@@ -16,6 +16,8 @@ HEIGHT = 8
 WIDTH = 1 << HEIGHT
 TILE_BYTES = WIDTH * HASH_SIZE
 MAX_ENTRY = 65_535
+MOST_TILES = 1 << 55
+MAX_BUNDLE = WIDTH * (2 + MAX_ENTRY)
 _PATH = re.compile(
     r"tile/(0|[1-9][0-9]?|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?"
 )
@@ -50,11 +52,24 @@ def parse_path(path: str) -> Tile:
     """The hash tile of a path. Raises LogUnusable for anything but its one spelling."""
     match = _PATH.fullmatch(path)
     if match and match[1] != "entries":
-        number = int(match[2].replace("x", "").replace("/", ""))
-        tile = Tile(int(match[1]), number, int(match[3] or WIDTH))
-        if tile.level < 64 and tile.path() == path:
+        tile = Tile(int(match[1]), _number(match[2]), int(match[3] or WIDTH))
+        if tile.level < 64 and tile.number < MOST_TILES and tile.path() == path:
             return tile
     raise LogUnusable(zh="不是瓦片路径", en="not the path of a tile")
+
+
+def parse_entries_path(path: str) -> Tile:
+    """The leaf tile over an entry bundle's path. Raises LogUnusable, as `parse_path`."""
+    match = _PATH.fullmatch(path)
+    if match and match[1] == "entries":
+        tile = Tile(0, _number(match[2]), int(match[3] or WIDTH))
+        if tile.number < MOST_TILES and tile.entries_path() == path:
+            return tile
+    raise LogUnusable(zh="不是条目包路径", en="not the path of an entry bundle")
+
+
+def _number(groups: str) -> int:
+    return int(groups.replace("x", "").replace("/", ""))
 
 
 def completed_tiles(old_size: int, new_size: int) -> Iterator[Tile]:

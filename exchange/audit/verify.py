@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from exchange.audit import findings as name
+from exchange.audit.bundles import bundle_findings
 from exchange.audit.errors import LogUnusable, NoteRefused
 from exchange.audit.evidence import Evidence, StoredHead
 from exchange.audit.findings import Finding, Place
@@ -64,6 +65,7 @@ def verify(
     upper = _upper_tiles(evidence, anchor.size, log_findings)
     verdict = decide(found, anchor.root, anchor.frontier, _claimed_upper(upper, found))
     log_findings.extend(_tile_findings(evidence, found, verdict, upper))
+    log_findings.extend(bundle_findings(evidence, verdict))
     if older is not None:
         log_findings.extend(_compare(older, anchor.size, found, verdict))
     records = sorted(_record_findings(found, verdict), key=lambda finding: finding.index or 0)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from exchange.audit.errors import AuditError
+from exchange.audit.notes import Checkpoint
 from exchange.audit.receipts import VerifiedReceipt, verify_receipt
 from exchange.client.bulk import BulkWork
 from exchange.client.cases import Authorization, Case, Request, Savings
@@ -18,6 +18,7 @@ from exchange.client.evidence import Evidence, EvidenceUnusable, Trust
 from exchange.client.files import Files
 from exchange.client.histories import History
 from exchange.client.issuing import Issuing
+from exchange.client.log import LogEntry, continued, question
 from exchange.client.lookups import (
     BatchResult,
     Holder,
@@ -36,20 +37,6 @@ from exchange.client.transport import Reply, Transport, listed
 from exchange.clock import Clock, SystemClock
 
 _JSON = {"Content-Type": "application/json"}
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One record of the log and where it stands."""
-
-    index: int
-    recorded_at: str
-    record: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, value: Mapping[str, Any]) -> LogEntry:
-        """Read one of ``records``."""
-        return cls(value["index"], value["recorded_at"], value["record"])
 
 
 class Yici:
@@ -346,6 +333,33 @@ class Yici:
         return self._send("GET", "/v1/audit/records", params=wanted).read(
             listed("records", LogEntry.of)
         )
+
+    def search(self, **asked: Any) -> list[LogEntry]:
+        """Records that fit every part asked for, the newest first, for auditors.
+
+        Parts are those of ``POST /v1/audit/search``: ``kind``, ``department``, ``system``,
+        ``operator``, ``case``, ``item``, ``lookup``, ``holder`` (a :class:`Holder`), ``since``,
+        ``until`` (aware times), ``before``, ``limit``. The search itself is logged.
+        """
+        return self._send("POST", "/v1/audit/search", json=question(asked)).read(
+            listed("records", LogEntry.of)
+        )
+
+    def continues(self, older: str) -> Checkpoint:
+        """The hub's newest checkpoint, proven to continue an older one that was kept.
+
+        ``older`` is a signed checkpoint, such as the end of any receipt.
+
+        Raises:
+            YiciUnproven: a signature does not hold, or the log was rolled back or rewritten.
+        """
+        newest = self._transport.send("GET", "/v1/audit/checkpoint").text
+        return continued(older, newest, self.trust, self._consistency)
+
+    def _consistency(self, old: int, new: int) -> list[bytes]:
+        asked = {"old": old, "new": new}
+        answer = self._transport.send("GET", "/v1/audit/consistency", params=asked)
+        return answer.read(lambda found: [bytes.fromhex(step) for step in found["proof"]])
 
     def receipt(self, index: int) -> VerifiedReceipt:
         """The verified receipt of one record of the log.

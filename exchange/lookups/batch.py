@@ -11,7 +11,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -25,6 +25,7 @@ from certstore.holders import holder_key
 from certstore.identifiers import CertificateIdentifier
 from certstore.keys import Signer
 from exchange.access import Caller, disabled
+from exchange.audit.gate import LogGate
 from exchange.audit.log import Appended, Log, receipts
 from exchange.certificates.records import civil_day
 from exchange.clock import Clock
@@ -37,37 +38,11 @@ from exchange.lookups.deciding import Asked, Decided, Deciding
 from exchange.lookups.reading import Held
 from exchange.lookups.releasing import release
 from exchange.lookups.schemas import LookupIn
+from exchange.lookups.units import Answered, Unit
 from exchange.observing import count_lookups
 
 MOST_LOOKUPS_PER_COMMIT = 1000
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A unit of 1 to 500 lookups, answered: what was decided, where it stands, the signature."""
-
-    ids: tuple[UUID, ...]
-    decided: tuple[Decided, ...]
-    indexes: range
-    answer: str
-    checkpoint: str
-    receipts: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Unit:
-    """What came in one request, waiting."""
-
-    caller: Caller
-    lookups: Sequence[LookupIn]
-    request: str
-    with_receipts: bool
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Answered]
-    code: bytes | None = None
-    ids: list[UUID] = field(default_factory=list)
-    outcome: Answered | BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +82,7 @@ class LookupBatches:
         issuer: str,
         holder_hmac_key: bytes,
         most_waiting: int,
+        gate: LogGate | None = None,
     ) -> None:
         self._engine = engine
         self._governance = governance
@@ -116,6 +92,7 @@ class LookupBatches:
         self._issuer = issuer
         self._holder_hmac_key = holder_hmac_key
         self._most_waiting = most_waiting
+        self._gate = gate
         self._queue: deque[Unit] = deque()
         self._waiting = 0
         self._wake = threading.Condition()
@@ -155,6 +132,7 @@ class LookupBatches:
         Raises:
             Overloaded: too many wait; nothing was done.
             Unavailable: the database cannot be reached; nothing is answered.
+            Unwitnessed: too few witnesses saw the log for too long; nothing was done.
             Unauthenticated: the system was disabled.
         """
         loop = asyncio.get_running_loop()
@@ -216,6 +194,12 @@ class LookupBatches:
         now = self._clock.now()
         connection = self._connected()
         cursor = connection.cursor()
+        refusal = self._gate.find_refusal(cursor, now) if self._gate else None
+        if refusal is not None:
+            connection.rollback()
+            for unit in units:
+                unit.outcome = refusal
+            return None
         # 1. What governs, as of this instant.
         snapshot = self._snapshot(reading.revision(cursor))
         signer = self._keys.answering(snapshot.revision)

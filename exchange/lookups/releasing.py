@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from exchange.lookups.batch import Unit
+    from exchange.lookups.units import Unit
 
 log = structlog.get_logger()
 

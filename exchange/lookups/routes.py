@@ -21,8 +21,8 @@ from exchange.access import Caller, bearer
 from exchange.errors import BadRequest, HubError, TooLarge
 from exchange.faults import of_bodies
 from exchange.http import problems as documented
-from exchange.lookups.batch import Answered
 from exchange.lookups.schemas import BatchIn, BatchOut, LookupIn, LookupOut
+from exchange.lookups.units import Answered
 from exchange.tokens.access_tokens import UnknownKey
 from exchange.wellformed import check_names
 

@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from exchange.audit.entries import leaf_of
 from exchange.audit.evidence import DatabaseEvidence
 from exchange.audit.log import Appended, Log
 from exchange.audit.notes import NoteSigner
@@ -22,6 +23,8 @@ NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 SIZE = 700  # two complete tiles, and a tail of 128 + 32 + 16 + 8 + 4 records
 ALTERED = b'{"at":"2026-03-01T08:00:00.000000Z","kind":"sign-in","outcome":"done","v":1}'
+NONCE = bytes(range(16))
+ALTERED_LEAF = leaf_of(NONCE + ALTERED)
 
 Connect = Callable[[str], Any]
 

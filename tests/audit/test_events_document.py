@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from exchange.audit import findings, verify
-from exchange.audit.evidence import DatabaseEvidence
+from exchange.audit.entries import commitment_to, leaf_of
+from exchange.audit.evidence import DatabaseEvidence, parse_line
 from exchange.audit.export import export
 from exchange.audit.kinds import BASES, KINDS, OUTCOMES
 from exchange.audit.log import Log
@@ -66,4 +67,7 @@ def test_the_commands_to_recompute_a_leaf_work(
         for command in commands
     ]
     hashes = [re.sub(r"[^0-9a-f]", "", each.replace("-", "")) for each in told]
-    assert hashes == [record(42).leaf.hex()] * 2
+    nonce, body = parse_line((folder / "records.jsonl").read_bytes().splitlines()[42])
+    leaf = leaf_of(nonce + body).hex()
+    assert hashes == [commitment_to(nonce + body).hex(), leaf, leaf]
+    assert body == record(42).body

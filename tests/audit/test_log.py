@@ -10,6 +10,7 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
+from exchange.audit.entries import leaf_of
 from exchange.audit.errors import LogDamaged, RecordAbsent, RecordRefused
 from exchange.audit.log import (
     Log,
@@ -20,7 +21,7 @@ from exchange.audit.log import (
     receipt_for,
     receipts,
 )
-from exchange.audit.merkle import leaf_hash, root_of, verify_consistency, verify_inclusion
+from exchange.audit.merkle import root_of, verify_consistency, verify_inclusion
 from exchange.audit.notes import NoteVerifier, open_checkpoint
 from exchange.audit.receipts import verify_receipt
 from exchange.audit.records import prepare
@@ -40,12 +41,13 @@ def test_a_batch_stands_where_it_says_and_each_receipt_proves_it(
         for index, receipt in enumerate(receipts(appended), 250):
             proven = verify_receipt(receipt, log.vkey, ORIGIN)
             assert (proven.index, proven.record) == (index, record(index).body)
-        cursor.execute("SELECT kind, recorded_at, subject, leaf, body FROM audit_records"
+        cursor.execute("SELECT kind, recorded_at, subject, leaf, nonce, body FROM audit_records"
                        " WHERE index = 300")  # fmt: skip
-        kind, at, subject, leaf, body = cursor.fetchone()
+        kind, at, subject, leaf, nonce, body = cursor.fetchone()
     assert (kind, at) == ("sign-in", NOW)
     assert bytes(body) == record(300).body
-    assert bytes(leaf) == leaf_hash(record(300).body)
+    assert bytes(nonce) + bytes(body) == appended.openings[50]
+    assert bytes(leaf) == leaf_of(appended.openings[50])
     assert bytes(subject) == (300).to_bytes(32, "big")
 
 
@@ -141,7 +143,8 @@ def test_proofs_across_all_levels_hold(log: Log, application: Any) -> None:
         for size, root in roots.items():
             for index in {0, size // 2, size - 1}:
                 proof = inclusion(cursor, index, size)
-                verify_inclusion(record(index).leaf, index, size, proof, root)
+                cursor.execute("SELECT leaf FROM audit_records WHERE index = %s", (index,))
+                verify_inclusion(bytes(cursor.fetchone()[0]), index, size, proof, root)
         for index in (0, 255, 256, 65_535, 65_536, total - 1):
             proven = verify_receipt(receipt_for(cursor, index), log.vkey, ORIGIN)
             assert proven.record == record(index).body

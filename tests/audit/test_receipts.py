@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from exchange.audit.entries import leaf_of
 from exchange.audit.errors import AuditError, NoteRefused, ReceiptRefused
-from exchange.audit.merkle import Frontier, append_batch, leaf_hash
+from exchange.audit.merkle import Frontier, append_batch
 from exchange.audit.notes import Checkpoint, NoteSigner, sign_checkpoint
 from exchange.audit.receipts import build_receipts, parse_receipt, verify_receipt
 from exchange.audit.records import prepare
@@ -23,13 +24,14 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 RECORDS = [
     prepare("sign-in", AT, outcome="done", reason=f"record {number}").body for number in range(13)
 ]
+OPENINGS = [bytes([number]) * 16 + record for number, record in enumerate(RECORDS)]
 
 
 def receipts(before: int) -> list[str]:
-    leaves = [leaf_hash(record) for record in RECORDS]
+    leaves = [leaf_of(opening) for opening in OPENINGS]
     growth = append_batch(Frontier().appended(leaves[:before]), leaves[before:])
     note = sign_checkpoint(Checkpoint(ORIGIN, len(RECORDS), growth.root), SIGNER)
-    return build_receipts(before, RECORDS[before:], growth.proofs, note)
+    return build_receipts(before, OPENINGS[before:], growth.proofs, note)
 
 
 @pytest.mark.parametrize("before", range(len(RECORDS)))
@@ -40,8 +42,9 @@ def test_each_receipt_of_a_batch_proves_its_record(before: int) -> None:
 
 
 def test_the_only_record_of_a_log_has_a_receipt_without_path() -> None:
-    note = sign_checkpoint(Checkpoint(ORIGIN, 1, leaf_hash(b"{}")), SIGNER)
-    receipt = build_receipts(0, [b"{}"], [()], note)[0]
+    opening = bytes(16) + b"{}"
+    note = sign_checkpoint(Checkpoint(ORIGIN, 1, leaf_of(opening)), SIGNER)
+    receipt = build_receipts(0, [opening], [()], note)[0]
     assert verify_receipt(receipt, VKEY, ORIGIN).record == b"{}"
 
 
@@ -92,14 +95,31 @@ def test_a_damaged_receipt_is_refused(damage: object) -> None:
 def test_a_proof_without_record_parses_but_proves_nothing() -> None:
     receipt = receipts(5)[3]
     bare = "\n".join(line for line in receipt.split("\n") if not line.startswith("extra "))
-    assert parse_receipt(bare).record is None
+    assert parse_receipt(bare).opening is None
     with pytest.raises(ReceiptRefused, match="no record"):
         verify_receipt(bare, VKEY, ORIGIN)
 
 
+def test_the_record_of_a_receipt_with_another_nonce_is_refused() -> None:
+    receipt = receipts(5)[3]
+    forged = base64.b64encode(bytes(16) + RECORDS[8]).decode()
+    lines = [
+        f"extra {forged}" if line.startswith("extra ") else line for line in receipt.split("\n")
+    ]
+    with pytest.raises(ReceiptRefused):
+        verify_receipt("\n".join(lines), VKEY, ORIGIN)
+
+
+def test_a_receipt_whose_record_is_missing_behind_the_nonce_is_refused() -> None:
+    opening = bytes(16)
+    note = sign_checkpoint(Checkpoint(ORIGIN, 1, leaf_of(opening)), SIGNER)
+    with pytest.raises(ReceiptRefused):
+        verify_receipt(build_receipts(0, [opening], [()], note)[0], VKEY, ORIGIN)
+
+
 def test_another_record_in_the_extra_line_is_refused() -> None:
     receipt = receipts(5)[3]
-    forged = base64.b64encode(RECORDS[2]).decode()
+    forged = base64.b64encode(OPENINGS[2]).decode()
     lines = [
         f"extra {forged}" if line.startswith("extra ") else line for line in receipt.split("\n")
     ]

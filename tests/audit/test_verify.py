@@ -13,13 +13,13 @@ from exchange.audit.evidence import DatabaseEvidence
 from exchange.audit.findings import Place, name_deviations
 from exchange.audit.log import Log
 from exchange.audit.log import checkpoint as newest_checkpoint
-from exchange.audit.merkle import leaf_hash
 from exchange.audit.notes import NoteSigner
 from exchange.audit.verify import Report, verify
-from tests.audit.conftest import ALTERED, NOW, ORIGIN, SIZE, grow, record
+from tests.audit.conftest import ALTERED, ALTERED_LEAF, NONCE, NOW, ORIGIN, SIZE, grow, record
 from tests.conftest import Database
 
 Prove = Callable[..., Report]
+INSERT = "INSERT INTO audit_records (index, recorded_at, kind, subject, leaf, body, nonce)"
 
 
 def named(report: Report) -> list[tuple[str, int | None]]:
@@ -73,8 +73,9 @@ def test_a_record_altered_with_its_leaf_is_named(
     filled: Any, intruder: Any, prove: Prove, index: int
 ) -> None:
     intruder.execute(
-        "UPDATE audit_records SET body = %s, leaf = %s, subject = NULL WHERE index = %s",
-        (ALTERED, leaf_hash(ALTERED), index),
+        "UPDATE audit_records SET body = %s, nonce = %s, leaf = %s, subject = NULL"
+        " WHERE index = %s",
+        (ALTERED, NONCE, ALTERED_LEAF, index),
     )
     assert named(prove()) == [("altered", index)]
 
@@ -83,13 +84,14 @@ def test_a_record_altered_with_its_leaf_and_tile_is_named_by_the_tiles_root(
     filled: Any, intruder: Any, prove: Prove
 ) -> None:
     intruder.execute(
-        "UPDATE audit_records SET body = %s, leaf = %s, subject = NULL WHERE index = 300",
-        (ALTERED, leaf_hash(ALTERED)),
+        "UPDATE audit_records SET body = %s, nonce = %s, leaf = %s, subject = NULL"
+        " WHERE index = 300",
+        (ALTERED, NONCE, ALTERED_LEAF),
     )
     intruder.execute(
         "UPDATE audit_tiles SET hashes = overlay(hashes PLACING %s FROM %s)"
         " WHERE level = 0 AND number = 1",
-        (leaf_hash(ALTERED), 1 + 32 * (300 - 256)),
+        (ALTERED_LEAF, 1 + 32 * (300 - 256)),
     )
     # Records and tile agree with each other and not with the signed root.
     report = prove()
@@ -101,8 +103,9 @@ def test_in_the_tail_a_record_altered_with_its_leaf_is_found_in_its_subtree(
     filled: Any, intruder: Any, prove: Prove
 ) -> None:
     intruder.execute(
-        "UPDATE audit_records SET body = %s, leaf = %s, subject = NULL WHERE index = 650",
-        (ALTERED, leaf_hash(ALTERED)),
+        "UPDATE audit_records SET body = %s, nonce = %s, leaf = %s, subject = NULL"
+        " WHERE index = 650",
+        (ALTERED, NONCE, ALTERED_LEAF),
     )
     report = prove()
     assert named(report) == [("unproven", 640)]
@@ -154,7 +157,7 @@ def test_two_bodies_that_changed_places_are_both_named(
     filled: Any, intruder: Any, prove: Prove, one: int, two: int
 ) -> None:
     intruder.execute(
-        "UPDATE audit_records a SET body = b.body FROM audit_records b"
+        "UPDATE audit_records a SET body = b.body, nonce = b.nonce FROM audit_records b"
         " WHERE (a.index, b.index) IN ((%s, %s), (%s, %s))",
         (one, two, two, one),
     )
@@ -164,8 +167,8 @@ def test_two_bodies_that_changed_places_are_both_named(
 def test_an_inserted_record_is_named(filled: Any, intruder: Any, prove: Prove) -> None:
     shift(intruder, 100, 1)
     intruder.execute(
-        "INSERT INTO audit_records VALUES (100, %s, 'sign-in', NULL, %s, %s)",
-        (NOW, leaf_hash(ALTERED), ALTERED),
+        f"{INSERT} VALUES (100, %s, 'sign-in', NULL, %s, %s, %s)",
+        (NOW, ALTERED_LEAF, ALTERED, NONCE),
     )
     found = named(prove())
     assert found == [("inserted", 100), ("beyond-head", SIZE)]
@@ -173,8 +176,8 @@ def test_an_inserted_record_is_named(filled: Any, intruder: Any, prove: Prove) -
 
 def test_records_added_without_the_head_are_named(filled: Any, intruder: Any, prove: Prove) -> None:
     intruder.execute(
-        "INSERT INTO audit_records VALUES (%s, %s, 'sign-in', NULL, %s, %s)",
-        (SIZE, NOW, leaf_hash(ALTERED), ALTERED),
+        f"{INSERT} VALUES (%s, %s, 'sign-in', NULL, %s, %s, %s)",
+        (SIZE, NOW, ALTERED_LEAF, ALTERED, NONCE),
     )
     assert named(prove()) == [("beyond-head", SIZE)]
 
@@ -306,7 +309,16 @@ def test_a_leaf_column_that_was_changed_is_told_from_a_changed_record(
 
 @pytest.mark.parametrize(
     "change",
-    ["kind = 'lookup'", "subject = NULL", "recorded_at = recorded_at + interval '1 second'"],
+    [
+        "kind = 'lookup'",
+        "subject = NULL",
+        "recorded_at = recorded_at + interval '1 second'",
+        "department = 'x'",
+        "system = 'x'",
+        "operator = 'x'",
+        "case_number = 'x'",
+        "lookup = 'x'",
+    ],
 )
 def test_a_column_that_hides_a_record_from_searches_is_found(
     filled: Any, intruder: Any, prove: Prove, change: str

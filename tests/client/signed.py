@@ -10,7 +10,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certstore.keys import Es256Signer
-from exchange.audit.merkle import Frontier, append_batch, leaf_hash
+from exchange.audit.entries import leaf_of
+from exchange.audit.merkle import Frontier, append_batch
 from exchange.audit.notes import Checkpoint, NoteSigner, sign_checkpoint
 from exchange.audit.receipts import build_receipts
 from exchange.audit.records import prepare
@@ -21,6 +22,7 @@ AT = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 ORIGIN = "hub.test/log"
 AUDIENCE = "centre-approval"
 DEPARTMENT = "11440000MB2F03456K"
+NONCE = bytes(range(16))
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,9 @@ class SigningHub:
         self, request: bytes, results: Sequence[Mapping[str, Any]], *, audience: str = AUDIENCE
     ) -> tuple[str, str, list[str]]:
         """The answer, the checkpoint and the receipts of one unit of lookups."""
-        bodies = [
-            prepare(
+        openings = [
+            NONCE
+            + prepare(
                 "lookup",
                 AT,
                 department=DEPARTMENT,
@@ -66,8 +69,10 @@ class SigningHub:
             ).body
             for result in results
         ]
-        frontier = append_batch(Frontier(), [leaf_hash(each) for each in self.earlier]).frontier
-        grown = append_batch(frontier, [leaf_hash(each) for each in bodies])
+        frontier = append_batch(
+            Frontier(), [leaf_of(NONCE + each) for each in self.earlier]
+        ).frontier
+        grown = append_batch(frontier, [leaf_of(each) for each in openings])
         checkpoint = sign_checkpoint(
             Checkpoint(self.log.verifier.name, grown.frontier.size, grown.root), self.log
         )
@@ -84,7 +89,7 @@ class SigningHub:
             index=first,
             count=len(results),
         )
-        return answer, checkpoint, build_receipts(first, bodies, grown.proofs, checkpoint)
+        return answer, checkpoint, build_receipts(first, openings, grown.proofs, checkpoint)
 
     def single(self, request: bytes = b'{"fields":["name"]}') -> Evidence:
         """Evidence of one answered lookup."""

@@ -92,7 +92,8 @@ def mortal(hub: Hub, act: str) -> Hub:
 
 def main() -> None:
     act, at = sys.argv[1:]
-    hub = mortal(build_hub(load_settings(), SetClock(datetime.fromisoformat(at))), act)
+    clock = SetClock(datetime.fromisoformat(at))
+    hub = mortal(build_hub(load_settings(), clock, durable=False), act)
     with serving(hub) as url:
         print(url, flush=True)  # noqa: T201  # how the test learns where it is
         threading.Event().wait(60)

@@ -38,6 +38,8 @@ PUBLIC = {
     ("get", "/v1/audit/checkpoint"),
     ("get", "/v1/audit/consistency"),
     ("get", "/v1/objects/{sha256}"),
+    ("get", "/log/checkpoint"),
+    ("get", "/log/tile/{path}"),
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),
