@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,10 +31,11 @@ from exchange.http import PROBLEM_SCHEMA, HubOf
 from exchange.http import problems as documented
 from exchange.hub import Hub, build_hub
 from exchange.items.routes import router as items
+from exchange.keyring.renewing import left
 from exchange.keyring.routes import router as keys
 from exchange.lookups.routes import BATCH, SINGLE, LookupDoor, openapi_paths
 from exchange.migrating import missing_migrations
-from exchange.observing import Observed, configure_logging, metrics
+from exchange.observing import REVOCATION_LIST, Observed, configure_logging, metrics
 from exchange.presentations.file_routes import router as files
 from exchange.presentations.routes import router as presentations
 from exchange.registers.routes import router as registers
@@ -149,8 +151,10 @@ def _operations(app: FastAPI) -> None:
         response_class=Response,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
-    def read_metrics() -> Response:
+    def read_metrics(hub: HubOf) -> Response:
         """Prometheus' text format; no label holds personal data."""
+        with contextlib.suppress(sa.exc.SQLAlchemyError):  # figures are told without a database too
+            REVOCATION_LIST.set(left(hub.keys.crl(), hub.clock.now()).total_seconds())
         return Response(metrics(), media_type="text/plain; version=0.0.4")
 
 

@@ -26,6 +26,8 @@ from exchange.certificates.signing import Signing, signing_for
 from exchange.clock import SystemClock
 from exchange.database import database_failures
 from exchange.hub import Hub, build_hub
+from exchange.keyring.certifying import Certifying, certifying
+from exchange.keyring.renewing import renew_revocation_list
 from exchange.queue import QUEUE, SCHEMA
 from exchange.registers.pulling import POOL_FROM, Pulling
 from exchange.settings import Settings
@@ -42,7 +44,15 @@ def run_worker(settings: Settings) -> None:
     with WorkerGate() as gate, database_failures():
         gate.warm()
         try:
-            asyncio.run(_work(settings, pulling_of(hub, gate), bulk_of(hub), submitter_of(hub)))
+            asyncio.run(
+                _work(
+                    settings,
+                    pulling_of(hub, gate),
+                    bulk_of(hub),
+                    submitter_of(hub),
+                    certifying_of(hub),
+                )
+            )
         finally:
             hub.engine.dispose()
 
@@ -91,6 +101,11 @@ def bulk_of(hub: Hub) -> Running:
 def submitter_of(hub: Hub) -> Submitter | None:
     """What has the log cosigned, where a policy names witnesses."""
     return hub.witnessing.submitter(hub.work) if hub.witnessing.policy.witnesses else None
+
+
+def certifying_of(hub: Hub) -> Certifying:
+    """What keeps a hub's revocation list current."""
+    return certifying(hub.work, hub.clock, hub.keys, hub.settings.public_url, by="worker")
 
 
 def make_app(settings: Settings, pulling: Pulling, bulk: Running) -> procrastinate.App:
@@ -142,13 +157,29 @@ def have_log_cosigned(app: procrastinate.App, submitter: Submitter) -> None:
         submitter.run()
 
 
+def keep_revocation_list(app: procrastinate.App, root: Certifying) -> None:
+    """Add the daily task that signs the root's revocation list anew before it ends."""
+
+    @app.periodic(cron="17 3 * * *")
+    @app.task(name="keep_revocation_list", queue=QUEUE, queueing_lock="keep_revocation_list")
+    def renew(timestamp: int) -> None:
+        renew_revocation_list(root)
+
+
 async def _work(
-    settings: Settings, pulling: Pulling, bulk: Running, submitter: Submitter | None
+    settings: Settings,
+    pulling: Pulling,
+    bulk: Running,
+    submitter: Submitter | None,
+    root: Certifying,
 ) -> None:
     app = make_app(settings, pulling, bulk)
+    keep_revocation_list(app, root)
     if submitter is not None:
         have_log_cosigned(app, submitter)
     async with app.open_async():
+        # A worker that was down at the hour of the day makes up for it.
+        await asyncio.to_thread(renew_revocation_list, root)
         left = await asyncio.to_thread(pulling.unfinished)
         if left:
             log.info("pulls taken up", count=len(left))

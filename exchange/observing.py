@@ -16,7 +16,14 @@ from typing import Any, Final
 
 import structlog
 from prometheus_client import REGISTRY as ONE_PROCESS
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUESTS: Final = Counter(
@@ -33,6 +40,11 @@ BATCH: Final = Histogram(
     "yici_lookups_per_commit",
     "Lookups that shared one commit",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000),
+)
+REVOCATION_LIST: Final = Gauge(
+    "yici_revocation_list_seconds_left",
+    "Until the root's revocation list ends; without a root 0",
+    multiprocess_mode="mostrecent",
 )
 QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 

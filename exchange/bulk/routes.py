@@ -175,7 +175,7 @@ def list_files(hub: HubOf, permitted: Reads, job: UUID) -> ExportedFilesOut:
             "description": "The file; its SHA-256 is its ETag",
             "content": {
                 "application/jsonl": _BINARY,
-                "application/json": _BINARY,
+                "application/json": {"schema": {"type": "object"}},
                 "application/statuslist+jwt": _BINARY,
             },
         },

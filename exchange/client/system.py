@@ -17,7 +17,7 @@ from exchange.client.credentials import Credentials, KeySource
 from exchange.client.evidence import Evidence, EvidenceUnusable, Trust
 from exchange.client.files import Files
 from exchange.client.histories import History
-from exchange.client.issuing import Issuing
+from exchange.client.issuing import Issuing, Why
 from exchange.client.log import LogEntry, continued, question
 from exchange.client.lookups import (
     BatchResult,
@@ -207,21 +207,17 @@ class Yici:
     def revoke(
         self, identifier: str, *, reason: str, legal_ground: str, state: str = "07"
     ) -> Standing:
-        """End a certificate: 03 撤销, 04 注销 or 07 吊销. The next lookup says so.
-
-        Raises:
-            YiciProblem: 404 where it is none of the department's, 409 where its state or a later
-                version does not allow it.
-        """
-        return self._act(identifier, "revocation", reason, legal_ground, state=state)
+        """End a certificate: 03 撤销, 04 注销, 05 失效 or 07 吊销. The next lookup says so.
+        Raises as :class:`Issuing`."""
+        return self.issuing.revoke(identifier, Why(reason, legal_ground), state=state)
 
     def suspend(self, identifier: str, *, reason: str, legal_ground: str) -> Standing:
         """Take a certificate away for a time (暂扣). Raises as :meth:`revoke`."""
-        return self._act(identifier, "suspension", reason, legal_ground)
+        return self.issuing.suspend(identifier, Why(reason, legal_ground))
 
     def reinstate(self, identifier: str, *, reason: str, legal_ground: str) -> Standing:
         """Give a suspended certificate back (暂扣发还). Raises as :meth:`revoke`."""
-        return self._act(identifier, "reinstatement", reason, legal_ground)
+        return self.issuing.reinstate(identifier, Why(reason, legal_ground))
 
     def verify_certificate(self, credential: str) -> Verification:
         """The hub's verdict, in parts, on a certificate at hand; the status is the live one."""
@@ -293,10 +289,7 @@ class Yici:
 
     def history(self, identifier: str) -> History:
         """All that happened to a certificate of the own department, proven by its signatures.
-
-        Raises:
-            YiciUnproven: the history does not hold. YiciProblem: 404.
-        """
+        Raises YiciUnproven, YiciProblem (404)."""
         found = self._send("GET", f"/v1/certificates/{identifier}").read(History.of)
         found.prove(self.trust.document)
         return found
@@ -380,13 +373,6 @@ class Yici:
     def _give(self, case: UUID, material: str, given: Mapping[str, str]) -> Case:
         path = f"/v1/cases/{case}/materials/{material}"
         return self._send("POST", path, idempotent=True, json=given).read(Case.of)
-
-    def _act(
-        self, identifier: str, act: str, reason: str, legal_ground: str, **more: str
-    ) -> Standing:
-        asked = {"reason": reason, "legal_ground": legal_ground, **more}
-        path = f"/v1/certificates/{identifier}/{act}"
-        return self._send("POST", path, idempotent=False, json=asked).read(Standing.of)
 
     def _verify(self, asked: Mapping[str, Any]) -> Verification:
         answer = self._send("POST", "/v1/verifications", idempotent=True, json=asked)

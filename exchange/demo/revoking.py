@@ -7,13 +7,13 @@ from typing import Final
 
 from certstore.history import verify_history
 from certstore.trust import TrustAnchors
+from exchange.client.applicant import Applicant
 from exchange.client.certificates import Standing
 from exchange.client.lookups import Lookup
 from exchange.client.transport import Transport
 from exchange.demo import cast
 from exchange.demo.checking import Expected, fetch_status_list, parts_told, verify_files
 from exchange.demo.counter import Counter
-from exchange.demo.fetching import Own
 from exchange.demo.playing import Enterprise, Play, expect
 from exchange.demo.showing import CREDENTIAL, PDF, Licence
 
@@ -60,14 +60,15 @@ def revoke(
     play.tell.quote(parts_told(said[0]))
 
 
-def prove_history(play: Play, enterprise: Enterprise, own: Own) -> None:
+def prove_history(play: Play, enterprise: Enterprise, applicant: Applicant) -> None:
     """The certificate's life, each event signed by its issuer, proves itself without the hub."""
-    events = own.history(str(enterprise.identifier))
-    kept = play.keep(HISTORY, {"statements": [each["statement"] for each in events]})
+    history = applicant.history(str(enterprise.identifier))
+    kept = play.keep(HISTORY, {"statements": history.statements})
     statements = json.loads(kept.read_bytes())["statements"]
     trust = TrustAnchors.from_json((play.stage.place.demo / "trust.json").read_bytes())
     found = verify_history(statements, trust)
-    operations = [f"{each['operation']['zh']} {each['operation']['en']}" for each in events]
+    named = [each["operation"] for each in history.events]
+    operations = [f"{each['zh']} {each['en']}" for each in named]
     expect(
         found.holds
         and [each.operation for each in found.statements] == ["01", "x-07"]

@@ -11,7 +11,6 @@ from exchange.client.problems import YiciProblem
 from exchange.demo import cast
 from exchange.demo.checking import Expected, fetch_status_list, parts_told, verify_files
 from exchange.demo.counter import Counter
-from exchange.demo.fetching import Own, make_copy
 from exchange.demo.playing import Enterprise, Play, StoryFailed, expect
 
 CREDENTIAL: Final = "business-licence.sdjwt"
@@ -32,11 +31,11 @@ class Licence:
     pdf: bytes
 
 
-def take_home(play: Play, enterprise: Enterprise, applicant: Applicant, own: Own) -> Licence:
+def take_home(play: Play, enterprise: Enterprise, applicant: Applicant) -> Licence:
     """The holder downloads the licence in both forms; strangers find all of it valid, offline,
     and one altered byte of it not."""
     identifier = str(enterprise.identifier)
-    licence = Licence(applicant.download(identifier), own.pdf(identifier))
+    licence = Licence(applicant.download(identifier), applicant.pdf(identifier))
     play.keep(CREDENTIAL, licence.credential)
     play.keep(PDF, licence.pdf)
     altered = bytearray(licence.pdf)
@@ -74,15 +73,10 @@ def copy_for_case(play: Play, counter: Counter, result: LookupResult) -> None:
     """The approval system gets an annotated copy (加注件): what it looked up, and no more."""
     [certificate] = result.certificates
     reason = f"办理“{counter.case.item_name.zh}”，核对主体资格"
-    content = make_copy(
-        play,
-        cast.CENTRE_SYSTEM,
-        certificate.identifier,
-        result.lookup,
-        reason=reason,
-        days=_COPY_DAYS,
+    made = counter.system.files.copy(
+        certificate.identifier, lookup=result.lookup, reason=reason, valid_days=_COPY_DAYS
     )
-    play.keep(COPY, content)
+    play.keep(COPY, made.content)
     [found] = verify_files(play, (Expected(COPY, "status", "valid", "status-valid"),))
     stated, inside = found["seal"]["metadata"], found["certificate"]["fields"]
     expect(

@@ -8,7 +8,6 @@ from typing import Final
 from exchange.client.problems import YiciError
 from exchange.clock import SystemClock
 from exchange.demo import counter, proving, pulling, refusing, revoking, showing
-from exchange.demo.fetching import Own
 from exchange.demo.installation import Installation
 from exchange.demo.playing import Enterprise, Play, StoryFailed, expect, fetch_trust
 from exchange.demo.processes import Busy, Lock
@@ -96,8 +95,7 @@ def _acts(current: Play) -> tuple[int, int, Enterprise]:
         counter.ask_and_grant(current, centre, applicant)
     with tell.step("d", "查验证照，并离线证明", "the licence is looked up, and proven offline"):
         asked, result = counter.look_up(current, centre, enterprise)
-        own = Own.sign_in(current, account)
-        licence = showing.take_home(current, enterprise, applicant, own)
+        licence = showing.take_home(current, enterprise, applicant)
         showing.copy_for_case(current, centre, result)
         showing.show_once(current, centre, enterprise, applicant)
     with tell.step("e", "一次提交，两处使用", "given once, used twice"):
@@ -106,7 +104,7 @@ def _acts(current: Play) -> tuple[int, int, Enterprise]:
         made, saved = counter.tell_savings(current, (first, second))
     with tell.step("f", "吊销即时生效", "a revocation counts at once"):
         revoking.revoke(current, centre, enterprise, asked, licence)
-        revoking.prove_history(current, enterprise, own)
+        revoking.prove_history(current, enterprise, applicant)
     with tell.step("g", "不该查的一律拒绝", "what may not be looked up is refused"):
         refusing.refuse(current, asked, applicant)
     with tell.step("h", "从日志证明一切", "the log proves all of it"):

@@ -276,7 +276,7 @@ class Documents:
         released: Released | None = None,
     ) -> tuple[Document, bytes]:
         certificate = read.certificate
-        retain_until = _end_of(
+        retain_until = end_of(
             read.kind.retention.kept_until(civil_day(now), certificate.valid_until)
         )
         ref = self._objects.put(drawn.content, PDF, retain_until=retain_until)
@@ -388,8 +388,9 @@ def _record(
     )
 
 
-def _end_of(day: date) -> datetime:
-    """The calendar ends with 31 December 9999, a day that certificates without end often name."""
+def end_of(day: date) -> datetime:
+    """The moment after a day (UTC+8). The calendar ends with 31 December 9999, a day that is often
+    named where there is no end: what is kept to then is kept to the day before."""
     return beginning_of(min(day, date.max - timedelta(days=1)) + timedelta(days=1))
 
 

@@ -45,8 +45,9 @@ class Change:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        written = (self.keys, self.events, self.certificates, self.root, self.crl)
-        return not any(written)
+        # A revocation list that names nothing is false, and is a list all the same.
+        listed = any((self.keys, self.events, self.certificates))
+        return not listed and self.root is None and self.crl is None
 
 
 class KeyChanges:

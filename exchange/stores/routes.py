@@ -23,9 +23,8 @@ _EXAMPLE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
         **problems(400, 404, 503),
         200: {
             "description": "The file, whose SHA-256 is its name",
-            "content": {
-                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
-            },
+            # Of whatever media type the link names, so nothing can be said of its form.
+            "content": {"*/*": {}},
         },
     },
 )

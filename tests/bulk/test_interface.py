@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID
 
+import httpx
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -120,6 +122,20 @@ def test_the_sdk_does_the_whole_round(served: Served) -> None:
         manifest = json.loads(market.bulk.file(export.id, "manifest.json"))
         names = {each["name"] for each in manifest["parts"]} | {"manifest.json", "trust.json"}
         assert names < set(market.bulk.files(export.id))
+        address = urlsplit(market.bulk.link(export.id, "manifest.json", seconds=60))
+        linked = f"{served.url}{address.path}?{address.query}"
+        fetched = httpx.get(linked)
+        assert json.loads(fetched.content) == manifest
+        assert fetched.headers["content-type"] == "application/json"
+        served.clock.advance(seconds=61)
+        assert httpx.get(linked).status_code == 404
+        for name, seconds in (("nothing.json", 60), ("manifest.json", 604_801)):
+            with pytest.raises(YiciProblem) as refused:
+                market.bulk.link(export.id, name, seconds=seconds)
+            assert refused.value.status == (404 if seconds == 60 else 400)
+    with served.as_system(CITY) as other:
+        path = f"/v1/bulk/{export.id}/files/manifest.json/links"
+        assert other.post(path, json={}).status_code == 404
 
 
 def test_a_job_is_in_the_log_from_its_request_to_its_end(served: Served) -> None:

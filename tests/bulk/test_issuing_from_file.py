@@ -24,7 +24,8 @@ from tests.bulk.jobs import (
     seen,
     start,
 )
-from tests.hub import CITY, MARKET, Served, credit_code
+from tests.hub import CITY, HEALTH, MARKET, Served, credit_code
+from tests.lookups.asking import lookup
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
@@ -181,3 +182,22 @@ def test_objects_come_before_rows(served: Served, tmp_path: Path) -> None:
         sha256 = hand_over(client, json_lines([row(1)]))
         assert hand_over(client, json_lines([row(1)])) == sha256
     assert served.hub.objects.exists(sha256)
+
+
+def test_of_a_certificate_that_changed_hands_the_old_holder_has_nothing_valid(
+    served: Served,
+) -> None:
+    serial, old, new = "LICENCE-HANDED-ON", credit_code(881), credit_code(882)
+    fields = row(881)["fields"]
+    issue(served, [row(881, serial=serial)])
+    served.clock.advance(seconds=1)
+    handed_on = row(882, serial=serial, fields={**fields, "credit_code": new})
+    assert issue(served, [handed_on])["counts"]["revised"] == 1
+    with served.as_system(HEALTH) as health:
+        answers = [
+            health.post("/v1/lookups", json=lookup(holder)).json()["certificates"]
+            for holder in (old, new)
+        ]
+    states = [[each["state_code"] for each in found] for found in answers]
+    assert "01" not in states[0]
+    assert states[1] == ["01"]

@@ -336,6 +336,21 @@ def test_a_version_to_come_leaves_the_present_one_in_force(licence: Licence) -> 
     licence.history_holds()
 
 
+@pytest.mark.parametrize(
+    ("path", "state"), [("suspension", "02"), ("revocation", "07"), ("transfer", "06")]
+)
+def test_lookups_say_what_was_planned_from_its_day_on_and_not_before(
+    licence: Licence, path: str, state: str
+) -> None:
+    served = licence.served
+    licence.done(path, effective_on=str(in_days(served, 2)))
+    assert licence.looked_up() == [(licence.identifier(), "01")]
+    to_the_day(served, 1)
+    assert licence.looked_up() == [(licence.identifier(), "01")]
+    to_the_day(served, 1)
+    assert licence.looked_up() == [(licence.identifier(), state)]
+
+
 def test_an_end_calls_off_by_name_what_was_planned_after_it(licence: Licence) -> None:
     served = licence.served
     licence.change(effective_on=str(in_days(served, 2)))

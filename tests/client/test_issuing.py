@@ -62,7 +62,7 @@ def test_a_certificate_lives_its_whole_life_through_the_sdk(sdk: Connections) ->
     assert issuing.reinstate(second.identifier, why()).state.code == "01"
     with pytest.raises(YiciProblem) as endless:
         issuing.renew(second.identifier, draft(1, "a-3", valid_until=date(2030, 5, 31)))
-    assert (endless.value.status, len(endless.value.faults)) == (400, 1)
+    assert endless.value.status == 400 and endless.value.faults
     planned = issuing.revoke(
         second.identifier, why(effective_on=TODAY + timedelta(days=30)), state="04"
     )

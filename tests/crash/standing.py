@@ -78,11 +78,11 @@ class Standing:
         wait_for(lambda: self.readiness() == 200, "the server is ready", self.server)
 
     def readiness(self) -> int:
-        """The status of ``/readyz``; 0 where nobody answers. It never takes ten seconds."""
+        """The status of ``/readyz``; 0 where nobody answers. It never takes half a minute."""
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=10, trust_env=False).status_code
+            return httpx.get(f"{self.url}/readyz", timeout=30, trust_env=False).status_code
         except httpx.TimeoutException:
-            raise AssertionError("/readyz gave no answer within 10 s") from None
+            raise AssertionError("/readyz gave no answer within 30 s") from None
         except httpx.TransportError:
             return 0
 

@@ -117,7 +117,7 @@ def test_afterwards_nothing_runs_and_every_secret_is_for_its_owner_only(
     secrets = [home.place.environment_file, home.place.demo / "accounts.json"]
     secrets += (home.place.demo / "keys").glob("*.pem")
     secrets += (home.var / "keys").rglob("*.pem")
-    assert len(secrets) == 2 + 7 + 7
+    assert len(secrets) == 2 + 7 + 8
     assert {path.stat().st_mode & 0o077 for path in secrets} == {0}
 
 

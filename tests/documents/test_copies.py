@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -16,10 +16,13 @@ from certstore.documents import check_pdf
 from certstore.sdjwt import disclosable_paths
 from exchange.certificates.repository import find_version
 from exchange.documents.repository import find_released
+from exchange.documents.service import end_of
 from exchange.documents.tables import documents
+from exchange.errors import Unavailable
 from tests.documents.conftest import Room, licence
 from tests.documents.test_files import records
-from tests.hub import CULTURE, HEALTH, MARKET, credit_code
+from tests.http.standing import FOOD, case_body
+from tests.hub import CULTURE, HEALTH, MARKET, SERVICE_CENTRE, credit_code
 from tests.lookups.asking import lookup
 
 WHY = {"reason": "办理公共场所卫生许可，核对主体资格", "valid_days": 30}
@@ -212,3 +215,67 @@ def test_a_case_and_an_authorization_name_the_lookup_as_well(room: Room) -> None
         )  # fmt: skip
     assert found is not None
     assert str(found.lookup) == looked_up
+
+
+def test_a_case_with_a_granted_authorization_gets_a_copy_of_what_was_granted(room: Room) -> None:
+    number = room.issue()
+    account = f"granting-{number}"
+    room.served.register_applicant(account, "001", credit_code(number), f"第{number}号有限公司")
+    with (
+        room.served.as_system(SERVICE_CENTRE) as centre,
+        room.served.as_applicant(account) as holder,
+    ):
+        opened = centre.post("/v1/cases", json=case_body("C-77", holder=credit_code(number)))
+        asked = {"case": opened.json()["case"], "requests": [{"material": "business-licence"}]}
+        (wanted,) = centre.post("/v1/authorizations", json=asked).json()["authorizations"]
+        granted = wanted["authorization"]
+        named = {"case": "C-77", "authorization": granted}
+        assert ask(centre, number, **named).status_code == 403
+        agreed = holder.post(f"/v1/me/authorizations/{granted}/grant", json={"fields": ["name"]})
+        assert agreed.status_code == 200, agreed.text
+        looked = centre.post(
+            "/v1/lookups",
+            json=lookup(
+                credit_code(number),
+                fields=["name"],
+                purpose={"item": FOOD, "case": "C-77"},
+                basis={"kind": "holder", "authorization": granted},
+            ),
+        )
+        assert looked.status_code == 200, looked.text
+        made = ask(centre, number, **named)
+        other_case = ask(centre, number, case="C-78", authorization=granted)
+    assert made.status_code == 201, made.text
+    found = check_pdf(made.content, [room.root], at=room.served.clock.now())
+    assert found.credential is not None and found.integrity.outcome == "valid"
+    # With the holder's word the name is released whole, and it alone.
+    assert disclosable_paths(found.credential) == {("fields", "name")}
+    assert found.metadata is not None
+    assert found.metadata["JZJZZSY"] == WHY["reason"]
+    (record,) = records(room.served, licence(number), "copy-made")
+    assert (record["department"], record["case"]) == (SERVICE_CENTRE, "C-77")
+    assert record["lookup"] == looked.json()["lookup"]
+    assert other_case.status_code == 403
+
+
+def test_a_file_is_locked_before_any_row_names_it(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, hub = room.issue(), room.served.hub
+
+    def power_cut(*_: object) -> bool:
+        raise Unavailable("断电", "power cut")
+
+    before = set(hub.objects)
+    with monkeypatch.context() as broken:
+        broken.setattr("exchange.documents.repository.add", power_cut)
+        assert room.market.get(f"/v1/certificates/{licence(number)}/file").status_code == 503
+    (litter,) = set(hub.objects) - before
+    kept = hub.objects.stat(litter).retain_until
+    assert kept is not None and kept.year == 2056
+    assert room.market.get(f"/v1/certificates/{licence(number)}/file").status_code == 200
+
+
+def test_a_file_is_kept_to_the_end_of_the_calendar_at_the_longest() -> None:
+    assert end_of(date(2056, 6, 1)) == datetime(2056, 6, 1, 16, tzinfo=UTC)
+    assert end_of(date.max) == datetime(9999, 12, 30, 16, tzinfo=UTC)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 import httpx
 import pytest
@@ -11,6 +13,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from certstore.keys import Es256Signer
 from certstore.possession import sign_possession
+from exchange.jobs import bulk_of
 from tests.cases.documents import pdf
 from tests.documents.certified import certify_department
 from tests.http.standing import WHY, Standing, case_body
@@ -74,6 +77,8 @@ def test_every_operation_answers_as_the_document_says(own: Standing, checked: Ch
     as_whoever_shows(own, checked)
     as_readers_of_files(own, checked)
     as_issuer(own, checked)
+    as_bulk_worker(own, checked)
+    as_publisher(own, checked)
     as_auditor(own, checked)
     assert checked.wanted - checked.seen == set()
 
@@ -136,6 +141,8 @@ def as_holder(own: Standing, checked: Checked) -> None:
     for path in ("", "/certificates", "/cases", "/materials", "/authorizations", "/lookups"):
         send(own.holder, "GET", f"/v1/me{path}", 200)
     send(own.holder, "GET", "/v1/me/certificates/{identifier}", 200, identifier=own.licence)
+    history = "/v1/me/certificates/{identifier}/history"
+    send(own.holder, "GET", history, 200, identifier=own.licence)
     upload = "/v1/me/cases/{case}/materials/{material}"
     place = {"case": own.case, "material": "premises-floor-plan"}
     send(own.holder, "POST", upload, 201, files={"file": ("b.pdf", pdf("b"))}, **place)
@@ -190,6 +197,8 @@ def as_readers_of_files(own: Standing, checked: Checked) -> None:
     assert own.market.get(file.format(**which)).status_code == 503  # not certified yet
     certify_department(own.served, MARKET)
     send(own.market, "GET", file, 200, **which)
+    send(own.visitor, "GET", "/v1/root", 200)
+    send(own.visitor, "GET", "/v1/crl", 404)
     send(own.holder, "GET", "/v1/me/certificates/{identifier}/pdf", 200, **which)
     for speaker, path in ((own.market, "/v1/certificates"), (own.holder, "/v1/me/certificates")):
         picture = f"{path}/{{identifier}}/picture"
@@ -210,6 +219,43 @@ def as_issuer(own: Standing, checked: Checked) -> None:
     send = checked.send
     certificate = "/v1/certificates/{identifier}"
     which = {"identifier": own.licence}
+    document = own.visitor.get("/openapi.json").json()["components"]["schemas"]
+    wanted = {**document["IssueIn"]["examples"][0], "serial": "GZ2026000001"}
+    issued = send(own.market, "POST", "/v1/certificates", 201, json=wanted)
+    send(own.market, "POST", "/v1/certificates", 409, json={**wanted, "request": "another"})
+    other = {"identifier": issued.json()["identifier"]}
+    send(
+        own.market,
+        "POST",
+        f"{certificate}/versions",
+        400,
+        json=document["VersionIn"]["examples"][0]
+        | {"validity": {"valid_from": "2030-01-01", "valid_until": "2020-01-01"}},
+        **other,
+    )
+    changed = send(
+        own.market,
+        "POST",
+        f"{certificate}/versions",
+        201,
+        json=document["VersionIn"]["examples"][0],
+        **other,
+    )
+    other = {"identifier": changed.json()["identifier"]}
+    later = {**WHY, "effective_on": "2026-08-01"}
+    planned = send(own.market, "POST", f"{certificate}/suspension", 200, json=later, **other)
+    event = {"sequence": str(planned.json()["history"][-1]["sequence"]), **other}
+    for status in (200, 409):
+        send(
+            own.market,
+            "POST",
+            f"{certificate}/events/{{sequence}}/withdrawal",
+            status,
+            json=WHY,
+            **event,
+        )
+    for status in (200, 409):
+        send(own.market, "POST", f"{certificate}/transfer", status, json=WHY, **other)
     send(own.market, "GET", certificate, 200, **which)
     send(own.market, "POST", f"{certificate}/suspension", 200, json=WHY, **which)
     send(own.market, "POST", f"{certificate}/reinstatement", 200, json=WHY, **which)
@@ -224,9 +270,58 @@ def as_issuer(own: Standing, checked: Checked) -> None:
     send(own.market, "GET", "/v1/registers/{register}/quarantine", 200, **register)
 
 
+def as_bulk_worker(own: Standing, checked: Checked) -> None:
+    send = checked.send
+    rows = {"file": ("rows.jsonl", b"{}\n")}
+    sha256 = send(own.market, "POST", "/v1/bulk/files", 201, files=rows).json()["sha256"]
+    send(own.market, "POST", "/v1/bulk/files", 400, files={"file": ("rows.jsonl", b"")})
+    wanted = {"kind": "issue", "type": "business-licence", "format": "jsonl", "file": sha256}
+    waiting = send(own.market, "POST", "/v1/bulk", 202, json=wanted).json()["job"]
+    send(own.market, "GET", "/v1/bulk", 200)
+    send(own.market, "GET", "/v1/bulk/{job}", 200, job=waiting)
+    for status in (200, 409):
+        send(own.market, "DELETE", "/v1/bulk/{job}", status, job=waiting)
+    export = send(own.market, "POST", "/v1/bulk", 202, json={"kind": "export"}).json()["job"]
+    bulk_of(own.served.hub).run(UUID(export))
+    for form in ("csv", "jsonl"):
+        send(own.market, "GET", "/v1/bulk/{job}/report", 200, query={"format": form}, job=export)
+    send(own.market, "GET", "/v1/bulk/{job}/files", 200, job=export)
+    place = {"job": export, "name": "manifest.json"}
+    send(own.market, "GET", "/v1/bulk/{job}/files/{name}", 200, **place)
+    links = "/v1/bulk/{job}/files/{name}/links"
+    send(own.market, "POST", links, 400, json={"seconds": 0}, **place)
+    linked = send(own.market, "POST", links, 201, json={"seconds": 60}, **place).json()["url"]
+    address = urlsplit(linked)
+    asked = dict(parse_qsl(address.query))
+    stored = {"sha256": address.path.rsplit("/", 1)[1]}
+    send(own.visitor, "GET", "/v1/objects/{sha256}", 200, query=asked, **stored)
+    asked["signature"] = "0" * 64
+    send(own.visitor, "GET", "/v1/objects/{sha256}", 404, query=asked, **stored)
+    holder = {"id_type": "001", "id": "91440101000000001M"}
+    send(own.market, "POST", "/v1/imported-certificates/searches", 200, json={"holder": holder})
+
+
+def as_publisher(own: Standing, checked: Checked) -> None:
+    send, types = checked.send, "/v1/certificate-types"
+    send(own.visitor, "GET", types, 200)
+    send(own.visitor, "GET", f"{types}/{{key}}", 200, key="business-licence")
+    version = {"key": "business-licence", "version": "1"}
+    for part in ("", "/definition", "/schema", "/metadata"):
+        send(own.visitor, "GET", f"{types}/{{key}}/versions/{{version}}{part}", 200, **version)
+    place = f"{types}/{{key}}/versions/{{version}}/definition".format(**version)
+    known = {"definition": own.visitor.get(place).text}
+    send(own.auditor, "POST", types, 200, json=known)
+    send(own.auditor, "POST", types, 400, json={"definition": "key = 1"})
+
+
 def as_auditor(own: Standing, checked: Checked) -> None:
     send = checked.send
     send(own.auditor, "GET", "/v1/audit/records", 200, query={"limit": 5, "kind": "lookup"})
+    send(own.auditor, "POST", "/v1/audit/search", 200, json={"kind": "lookup", "limit": 5})
+    send(own.visitor, "GET", "/log/checkpoint", 200)
+    size = own.visitor.get("/log/checkpoint").text.splitlines()[1]
+    send(own.visitor, "GET", "/log/tile/{path}", 200, path=f"0/000.p/{size}")
+    send(own.visitor, "GET", "/log/tile/{path}", 404, path="0/999")
     send(own.auditor, "GET", "/v1/audit/receipts/{index}", 200, index="0")
     send(own.auditor, "GET", "/v1/audit/receipts/{index}", 404, index="999999")
     item = own.visitor.get("/openapi.json").json()["components"]["schemas"]["ItemIn"]["examples"][0]

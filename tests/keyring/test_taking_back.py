@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from certstore.base64url import b64url
 from certstore.certificate_path import check_path, find_revocation
@@ -22,6 +24,7 @@ from exchange.errors import BadRequest, Conflict
 from exchange.hub import build_hub, prepare_keys
 from exchange.keyring.certifying import Certifying, certifying, next_number, revocations
 from exchange.keyring.offline import OfflineRoot, write_revocations
+from exchange.keyring.renewing import left, renew_revocation_list
 from tests.conftest import Database
 from tests.hub import MARKET, PASSPHRASE, Served, SetClock, install, make_settings
 from tests.keyring.test_rotation import NOON, credentials, kid_of
@@ -223,3 +226,34 @@ def test_a_hub_signs_with_keys_in_a_hardware_module(
         blind.keys.signer_of(MARKET)
     for each in (hub, blind):
         each.engine.dispose()
+
+
+def test_the_workers_renew_the_revocation_list_before_it_ends(
+    served: Served, at_work: Certifying
+) -> None:
+    assert renew_revocation_list(at_work) == "no-root"
+    at_work.make_root("一次 根")
+    first = served.hub.keys.crl()
+    assert first is not None
+    served.clock.advance(days=59)
+    assert renew_revocation_list(at_work) == "fresh"
+    served.clock.advance(days=2)
+    assert renew_revocation_list(at_work) == "renewed"
+    assert renew_revocation_list(at_work) == "fresh"
+    second = served.hub.keys.crl()
+    assert second is not None and second.next_update_utc is not None
+    assert left(second, served.clock.now()) == timedelta(days=90)
+    told = served.client.get("/metrics").text
+    (seconds,) = re.findall(r"^yici_revocation_list_seconds_left (\S+)$", told, flags=re.M)
+    assert float(seconds) == 90 * 86400
+
+
+def test_where_the_roots_key_is_not_at_hand_the_log_says_how_long_its_list_lasts(
+    served: Served, at_work: Certifying
+) -> None:
+    at_work.make_root("一次 根")
+    served.clock.advance(days=80)
+    (served.hub.settings.keys_dir / "root.pem").unlink()
+    with capture_logs() as told:
+        assert renew_revocation_list(at_work) == "root-unreachable"
+    assert (told[-1]["log_level"], told[-1]["days"]) == ("error", 10)
