@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from cryptography import x509
 
+from certstore import documents
 from certstore.documents.drawing import Drawer
 from certstore.documents.face import Face
-from certstore.documents.sealing import TimeStamper, seal, time_stamper
 from certstore.keys import Signer
 from exchange.errors import Overloaded
+
+if TYPE_CHECKING:
+    from certstore.documents.sealing import TimeStamper
 
 AT_ONCE: Final = 2
 WAIT_SECONDS: Final = 20.0
@@ -59,7 +62,7 @@ class Maker:
         self._keys = keys
         self._folders = (fonts, looks)
         self._seals = seals
-        self._stamper: TimeStamper | None = time_stamper(stamps) if stamps else None
+        self._stamper: TimeStamper | None = documents.time_stamper(stamps) if stamps else None
         self._drawer: Drawer | None = None
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(AT_ONCE)
@@ -77,7 +80,8 @@ class Maker:
             signer = self._keys.signer_of(face.issuer_code)
             chain = self._keys.chain_of(face.issuer_code)
             pdf = self._ready().pdf(face, at, seal_picture=self._own_seal(face.issuer_code))
-            content = seal(
+            # Loaded when first used: sealing takes half a second to import.
+            content = documents.seal(
                 pdf, signer, chain, reason=reason, place=_PLACE, at=at, timestamper=self._stamper
             )
         return Drawn(content, signer.kid)
