@@ -40,7 +40,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="yici-bench-") as folder,
         Installation(Path(folder)) as installation,
     ):
-        measure(installation, seconds, sign, verify)
+        measure(installation, seconds, sign)
     many(seconds, sign)
 
 
@@ -56,11 +56,11 @@ def many(seconds: int, sign: float) -> None:
         certificates.measure(installation, say, sign, seconds / 2, count)
 
 
-def measure(installation: Installation, seconds: int, sign: float, verify: float) -> None:
+def measure(installation: Installation, seconds: int, sign: float) -> None:
     """Everything that needs an installation."""
     issued = installation.issue(20_000 if seconds < 10 else 50_000)
     ratio("issue", issued, sign, 0.25, unit="certificates/s")
-    verified = installation.verify_offline(seconds / 2)
+    verified, verify = installation.verify_offline(seconds / 2)
     ratio("offline-verify", verified, verify, 0.6, unit="credentials/s")
     baselines.prepare(installation.postgres)
     before = baselines.pgbench(installation.postgres, seconds)

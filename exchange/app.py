@@ -26,7 +26,7 @@ from exchange.certificates.routes import router as certificates
 from exchange.certificates.verification_routes import router as verifications
 from exchange.clock import SystemClock
 from exchange.documents.routes import router as documents
-from exchange.errors import Unavailable
+from exchange.errors import HubError, Unavailable
 from exchange.http import PROBLEM_SCHEMA, HubOf
 from exchange.http import problems as documented
 from exchange.hub import Hub, build_hub
@@ -153,7 +153,8 @@ def _operations(app: FastAPI) -> None:
     )
     def read_metrics(hub: HubOf) -> Response:
         """Prometheus' text format; no label holds personal data."""
-        with contextlib.suppress(sa.exc.SQLAlchemyError):  # figures are told without a database too
+        # Figures are told without a database too.
+        with contextlib.suppress(sa.exc.SQLAlchemyError, HubError):
             REVOCATION_LIST.set(left(hub.keys.crl(), hub.clock.now()).total_seconds())
         return Response(metrics(), media_type="text/plain; version=0.0.4")
 

@@ -26,6 +26,8 @@ app.add_typer(offline, name="offline")
 Owner = Annotated[
     str, typer.Argument(help="a department's code, `answers` or `tokens`", metavar="OWNER")
 ]
+# A kid is base64url and may begin with a hyphen, which is then no option.
+HYPHEN = {"ignore_unknown_options": True}
 Kid = Annotated[str, typer.Argument(help="the key's kid, or the beginning of it", metavar="KID")]
 Reason = Annotated[str, typer.Option(help="why; stays in the registry")]
 Pkcs11 = Annotated[bool, typer.Option("--pkcs11", help="in the hardware module, not in a file")]
@@ -86,7 +88,7 @@ def make(owner: Owner, pkcs11: Pkcs11 = False, embedded: Embedded = False, var: 
         typer.echo(f"已生成 / made: {key.kid}")
 
 
-@app.command("activate")
+@app.command("activate", context_settings=HYPHEN)
 @told
 def activate(kid: Kid, embedded: Embedded = False, var: Var = VAR) -> None:
     """Take a key into use; the one in use is retired / 启用密钥."""
@@ -111,7 +113,7 @@ def rotate(
             )
 
 
-@app.command("retire")
+@app.command("retire", context_settings=HYPHEN)
 @told
 def retire(kid: Kid, reason: Reason, embedded: Embedded = False, var: Var = VAR) -> None:
     """Have a key sign nothing any more; what it signed holds / 停用密钥."""
@@ -119,7 +121,7 @@ def retire(kid: Kid, reason: Reason, embedded: Embedded = False, var: Var = VAR)
         typer.echo(f"已停用 / retired: {at_work.changes.retire(kid, reason=reason).kid}")
 
 
-@app.command("compromised")
+@app.command("compromised", context_settings=HYPHEN)
 @told
 def compromised(
     kid: Kid,
@@ -177,7 +179,7 @@ def root(
         typer.echo(f"根证书 / root: {_fingerprint(found.certificate)}")
 
 
-@app.command("certify")
+@app.command("certify", context_settings=HYPHEN)
 @told
 def certify(
     kid: Annotated[str | None, typer.Argument(metavar="[KID]")] = None,
@@ -194,7 +196,7 @@ def certify(
             typer.echo(f"已签发证书 / certified: {len(at_work.certify_all())}")
 
 
-@app.command("request")
+@app.command("request", context_settings=HYPHEN)
 @told
 def request(kid: Kid, out: Out, embedded: Embedded = False, var: Var = VAR) -> None:
     """Write a request (PKCS #10) for a root that lies elsewhere / 导出证书申请文件."""

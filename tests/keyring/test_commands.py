@@ -119,3 +119,16 @@ def test_a_root_elsewhere_is_handled_with_files(
     refused = typed("offline", "crl", away, lines, "--out", crl, **wrong)
     assert refused.exit_code == 2
     assert "root.key" in refused.output
+
+
+@pytest.mark.parametrize("command", ["activate", "request", "retire", "compromised"])
+def test_a_kid_that_begins_with_a_hyphen_is_no_option(
+    command: str, typed: Typed, tmp_path: Path
+) -> None:
+    more = {
+        "request": ["--out", str(tmp_path / "request.pem")],
+        "retire": ["--reason", "old"],
+        "compromised": ["--reason", "copied", "--since", "2026-01-01T00:00:00+00:00"],
+    }
+    told = typed(command, "-kZ_9", *more.get(command, []))
+    assert told.exit_code == 2 and "yici key list" in told.output
