@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 from alembic import command
@@ -10,6 +11,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 import migrations
+from exchange.errors import Conflict
+
+_RAISED: Final = "P0001"
+"""What PostgreSQL calls an exception that a migration raised itself."""
 
 
 def configuration(url: str | None = None) -> Config:
@@ -22,8 +27,19 @@ def configuration(url: str | None = None) -> Config:
 
 
 def migrate(url: str, revision: str = "head") -> None:
-    """Upgrade the database to a revision."""
-    command.upgrade(configuration(_psycopg2(url)), revision)
+    """Upgrade the database to a revision.
+
+    Raises:
+        Conflict: a migration refuses what the database holds, and says why and what to do.
+    """
+    try:
+        command.upgrade(configuration(_psycopg2(url)), revision)
+    except sa.exc.DBAPIError as fault:
+        if getattr(fault.orig, "pgcode", None) != _RAISED:
+            raise
+        said = fault.orig.diag  # type: ignore[union-attr]  # psycopg2's, by its code
+        why = f"{said.message_primary} {said.message_hint or ''}".strip()
+        raise Conflict(f"数据库无法迁移：{why}", f"the database was not migrated: {why}") from None
 
 
 def unmigrate(url: str, revision: str = "base") -> None:

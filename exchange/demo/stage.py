@@ -31,6 +31,7 @@ from exchange.demo.installation import (
 from exchange.demo.preparing import migrate, prepare, start_postgres
 from exchange.demo.processes import Busy, Child, Lock
 from exchange.demo.progress import Teller
+from exchange.errors import Conflict
 
 if TYPE_CHECKING:
     from exchange.hub import Hub
@@ -343,6 +344,12 @@ def guarded(tell: Teller, run: Callable[[], int]) -> int:
     try:
         with ended_by_signals():
             return run()
+    except Conflict as fault:  # the database is of another version of this program
+        tell.failed(
+            f"{fault.zh} 演示数据可用 make clean 清除后重来。",
+            f"{fault.en} For the demo, `make clean` begins anew.",
+        )
+        return 1
     except StageFault as fault:
         tell.failed(fault.zh, fault.en)
         if fault.quoted:
