@@ -89,6 +89,15 @@ class TooLarge(HubError):
     code = "too-large"
 
 
+def file_too_large(limit: int) -> TooLarge:
+    """What is said of a file over a limit in bytes; the connection is not read to its end."""
+    return TooLarge(
+        f"文件不得超过 {limit} 字节。",
+        f"A file may have {limit} bytes at most.",
+        headers={"Connection": "close"},
+    )
+
+
 class Unsupported(HubError):
     """A media type or content that is not accepted."""
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from exchange.access import Allowed, Permitted
 from exchange.applicants.schemas import DocumentsOut, LookupsOut, MeOut, SeenOut, UploadOut
-from exchange.applicants.uploads import Upload, receive_file
 from exchange.cases.schemas import CaseOut, CasesOut, DocumentOut
 from exchange.http import HubOf, problems
+from exchange.uploads import Upload, receive_file
 from policies.decisions import Decision, no_rule_for_act
 
 router = APIRouter(prefix="/v1/me", tags=["applicants"])

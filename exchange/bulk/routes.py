@@ -24,8 +24,8 @@ from exchange.bulk.schemas import (
     LinkIn,
     LinkOut,
 )
-from exchange.bulk.uploads import received
 from exchange.http import HubOf, problems
+from exchange.uploads import received
 from exchange.wellformed import BULK_FILES
 
 router = APIRouter(tags=["bulk"])
@@ -68,7 +68,7 @@ async def put_file(
     """Streamed to the object store; the same file again is the same file. Jobs name it by its
     SHA-256, and only those of the department that handed it over."""
     async with received(request, hub.bulk.max_bytes) as file:
-        part = await run_in_threadpool(hub.bulk.put_file, permitted, file)
+        part = await run_in_threadpool(hub.bulk.put_file, permitted, file.file)
     return BulkFileOut(sha256=part.sha256, size=part.size)
 
 

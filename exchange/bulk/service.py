@@ -34,7 +34,7 @@ from exchange.bulk.records import (
 )
 from exchange.bulk.running import TASK, of_end
 from exchange.clock import Clock
-from exchange.errors import BadRequest, Conflict, Fault, NotFound, TooLarge
+from exchange.errors import BadRequest, Conflict, Fault, NotFound, file_too_large
 from exchange.queue import defer
 from exchange.unit_of_work import UnitOfWork
 
@@ -88,7 +88,7 @@ class Bulk:
         """
         size = file.seek(0, 2)
         if size > self.max_bytes:
-            raise too_large(self.max_bytes)
+            raise file_too_large(self.max_bytes)
         if size == 0:
             raise BadRequest(
                 "文件是空的。", "The file is empty.",
@@ -370,12 +370,3 @@ def _of_request(job: UUID, permitted: Permitted, wanted: Wanted, now: datetime) 
 
 def _system(permitted: Permitted) -> str | None:
     return permitted.caller.subject if permitted.caller.kind == "system" else None
-
-
-def too_large(limit: int) -> TooLarge:
-    """The refusal of a file over the limit."""
-    return TooLarge(
-        f"文件不得超过 {limit} 字节。",
-        f"A file may have {limit} bytes at most.",
-        headers={"Connection": "close"},
-    )

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from exchange.access import Permitted
-from exchange.applicants.uploads import Upload, receive_file
 from exchange.certificates.routes import caller_or_visitor
 from exchange.certificates.verification_schemas import VerificationOut
 from exchange.http import HubOf, problems
+from exchange.uploads import Upload, receive_file
 
 router = APIRouter(tags=["certificates"])
 

@@ -1,19 +1,21 @@
-"""Reads one uploaded file off the wire, never more than the limit, all of it or nothing."""
+"""Takes one uploaded file off the wire, to disk as it comes, never more than the limit."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from exchange.errors import BadRequest, Fault, TooLarge, Unsupported
+from exchange.errors import BadRequest, Fault, Unsupported, file_too_large
 
-# What multipart adds to the file: two boundaries and the part's headers.
-_ENVELOPE = 8192
+_ENVELOPE: Final = 8192
+"""What multipart adds to the file: two boundaries and the part's headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,20 @@ class Upload:
 
 
 async def receive_file(request: Request, limit: int) -> Upload:
-    """The one file of a multipart body of at most ``limit`` bytes.
+    """All of a file that is small enough to hold. Raises as :func:`received`."""
+    async with received(request, limit) as file:
+        content = await file.read()
+        if len(content) > limit:
+            raise file_too_large(limit)
+        return Upload(content, file.filename or "")
+
+
+@asynccontextmanager
+async def received(request: Request, limit: int) -> AsyncIterator[UploadFile]:
+    """The one file of a multipart body of at most ``limit`` bytes, gone after the block.
+
+    What the body may have beyond the file is a little more than nothing: whoever reads the file
+    looks at its size once more.
 
     Raises:
         Unsupported: the body is no ``multipart/form-data``.
@@ -41,7 +56,7 @@ async def receive_file(request: Request, limit: int) -> Upload:
     if not announced.isascii() or not announced.isdigit():
         raise _malformed()
     if int(announced) > limit + _ENVELOPE:
-        raise _too_large(limit)
+        raise file_too_large(limit)
     parser = MultiPartParser(request.headers, _at_most(request, limit), max_files=1, max_fields=0)
     try:
         form = await parser.parse()
@@ -52,29 +67,18 @@ async def receive_file(request: Request, limit: int) -> Upload:
         # A body that ends before the closing boundary has no finished part.
         if len(files) != 1:
             raise _malformed()
-        content = await files[0].read()
+        yield files[0]
     finally:
         await form.close()
-    if len(content) > limit:
-        raise _too_large(limit)
-    return Upload(content, files[0].filename or "")
 
 
 async def _at_most(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    received = 0
+    size = 0
     async for chunk in request.stream():
-        received += len(chunk)
-        if received > limit + _ENVELOPE:
-            raise _too_large(limit)
+        size += len(chunk)
+        if size > limit + _ENVELOPE:
+            raise file_too_large(limit)
         yield chunk
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(
-        f"文件不得超过 {limit} 字节。",
-        f"A file may have {limit} bytes at most.",
-        headers={"Connection": "close"},
-    )
 
 
 def _malformed() -> BadRequest:
@@ -89,6 +93,3 @@ def _malformed() -> BadRequest:
             ),
         ),
     )
-
-
-__all__ = ["Upload", "receive_file"]
